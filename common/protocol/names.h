@@ -1,0 +1,13 @@
+// The namespaces that Tenet speaks.
+#pragma once
+
+#include <string_view>
+
+namespace tenet::protocol {
+
+inline constexpr std::string_view kNamespace = "urn:tenet:policy:1";
+inline constexpr std::string_view kStanzasNamespace = "urn:ietf:params:xml:ns:xmpp-stanzas";
+inline constexpr std::string_view kCommandsNamespace = "http://jabber.org/protocol/commands";
+inline constexpr std::string_view kDataFormsNamespace = "jabber:x:data";
+
+}  // namespace tenet::protocol

@@ -1,0 +1,126 @@
+// One XMPP identity on one broker: connects, authenticates, reconnects, and moves IQs. No type of
+// gloox appears here; everything happens on the thread that runs the io_context.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/core/element.h"
+#include "common/core/error.h"
+#include "common/core/jid.h"
+
+namespace tenet::xmpp {
+
+enum class TlsMode {
+  starttls,   // RFC 6120 section 5, required: no TLS, no login
+  direct,     // XEP-0368
+  plaintext,  // loopback only; refused towards any other address
+};
+
+struct Broker {
+  std::string host;
+  std::uint16_t port = 5222;
+  TlsMode tls = TlsMode::starttls;
+};
+
+struct SessionOptions {
+  Jid jid;               // with a resource
+  std::string password;  // empty: SASL EXTERNAL with the client certificate
+  // Tried in order, one after the other. Empty: SRV records of the JID's domain (RFC 6120 section
+  // 3.2, XEP-0368), else the domain itself on port 5222 (starttls).
+  std::vector<Broker> brokers = {};
+  std::string ca_file = {};           // PEM; empty: the system's trust store
+  std::string certificate_file = {};  // PEM, client certificate and key for SASL EXTERNAL
+  std::string key_file = {};
+  std::vector<std::string> nameservers = {};  // host:port for SRV look-ups; empty: the system's
+  std::size_t max_stanza_bytes = 262'144;     // incoming; larger ends the connection
+  std::size_t max_depth = 64;                 // incoming nesting of elements
+  std::size_t max_output_bytes = 8'388'608;   // unsent output; more ends the connection
+  std::chrono::milliseconds connect_timeout{10'000};   // TCP, TLS and login together
+  std::chrono::milliseconds keepalive{30'000};         // idle time before a XEP-0199 ping
+  std::chrono::milliseconds reconnect_min{500};        // first back-off, jittered
+  std::chrono::milliseconds reconnect_max{30'000};     // largest back-off, jittered
+  std::string client_name = "Tenet";                   // XEP-0030 identity name
+  std::string client_category = "automation";          // XEP-0030 identity
+  std::string client_type = "command-list";
+  std::vector<std::string> features = {};              // disco features beside the session's own
+};
+
+enum class IqType { get, set };
+
+// An IQ request from a peer, answered exactly once through its Responder.
+struct IncomingIq {
+  Jid from;  // as stamped by the broker
+  IqType type = IqType::get;
+  std::string id;
+  Element payload;
+};
+
+// Answers one IncomingIq; may be kept and called later. The second call, and a call after the
+// connection that brought the request is gone, do nothing.
+class Responder {
+ public:
+  virtual ~Responder() = default;
+  virtual void result(Element payload) = 0;  // an Element with an empty name: an empty result
+  virtual void error(const Error& error) = 0;
+};
+
+// An XEP-0030 item under a node of ours.
+struct DiscoItem {
+  Jid jid;
+  std::string node;
+  std::string name;
+};
+
+struct SessionHandlers {
+  std::function<void()> online = [] {};                  // logged in, presence sent
+  std::function<void(const Error& why)> offline = [](const Error&) {};  // each loss of connection
+  // A watched peer (watch()) became available or unavailable. All are unavailable at offline.
+  std::function<void(const Jid& peer, bool available)> presence = [](const Jid&, bool) {};
+  // One line for each stanza, for tracing; direction is "in" or "out".
+  std::function<void(std::string_view direction, const std::string& xml)> trace = nullptr;
+};
+
+class Session {
+ public:
+  using Reply = std::function<void(Result<Element>)>;
+  using Service = std::function<void(IncomingIq, std::shared_ptr<Responder>)>;
+  using Items = std::function<std::vector<DiscoItem>(const Jid& from)>;
+
+  Session(asio::io_context& io, SessionOptions options, SessionHandlers handlers);
+  ~Session();  // closes at once, without calling handlers
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Connects, and reconnects for ever, until stop(). Says so through `offline` each time.
+  void start();
+  // Sends unavailable presence and closes the stream; `done` runs when it is closed, or after
+  // one second.
+  void stop(std::function<void()> done);
+  bool online() const;
+  const Jid& jid() const;
+
+  // Sends an IQ. `reply` is called exactly once: with the result's payload (an Element with an
+  // empty name if the result was empty), with the peer's refusal, or with `timeout` or
+  // `unreachable`. A reply counts only if it comes from `to` itself.
+  void request(const Jid& to, IqType type, Element payload, std::chrono::milliseconds timeout,
+               Reply reply);
+  // Payloads of that namespace go to `service`.
+  void serve(std::string xmlns, Service service);
+  // Answers XEP-0030 items queries for that node, and lists the node's namespace as a feature.
+  void serve_items(std::string node, Items items);
+  // Exchanges directed presence with that full JID whenever online (RFC 6121 section 4.6).
+  void watch(const Jid& peer);
+  void unwatch(const Jid& peer);
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace tenet::xmpp
