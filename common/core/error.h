@@ -31,12 +31,12 @@ enum class Code {
 
 // What proves a refusal. Every field is text as the operator would write it; empty ones are absent.
 struct Witness {
-  std::string entry;      // the culprit in the request: "acl rule 10"
-  std::string against;    // what it collides with: "baseline rule 5", "vm web-1 of server a@x"
-  std::string packet;     // one packet that both treat differently
-  std::string capacity;   // the exhausted capacity: "acl-entries"
-  std::string requested;  // how much of it the request needs
-  std::string available;  // how much of it is left
+  std::string entry = {};      // the culprit in the request: "acl rule 10"
+  std::string against = {};    // what it collides with: "baseline rule 5", "vm web-1 of server a@x"
+  std::string packet = {};     // one packet that both treat differently
+  std::string capacity = {};   // the exhausted capacity: "acl-entries"
+  std::string requested = {};  // how much of it the request needs
+  std::string available = {};  // how much of it is left
   bool operator==(const Witness&) const = default;
   bool empty() const { return *this == Witness{}; }
 };
@@ -55,7 +55,9 @@ using Result = tl::expected<T, Error>;
 inline tl::unexpected<Error> fail(Code code, std::string text, Witness witness = {}) {
   return tl::unexpected<Error>(Error{code, std::move(text), std::move(witness)});
 }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline tl::unexpected<Error> fail(Error error) {
+  return tl::unexpected<Error>(std::move(error));
+}
 
 // The name of the code, "policy-conflict" for Code::policy_conflict.
 std::string_view code_name(Code code);

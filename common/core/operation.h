@@ -1,0 +1,71 @@
+// The operations that a server asks of a device, and the answer to a batch of them (the seed,
+// steps 102, 104, 203, 204, 302 and claim 4).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/core/jid.h"
+#include "common/core/policy.h"
+#include "common/core/vm.h"
+
+namespace tenet {
+
+// Creates the policy of a VNID and claims it.
+struct PolicySync {
+  PolicyPtr policy;
+};
+// Replaces the policy of a VNID by one of a higher revision.
+struct PolicyUpdate {
+  PolicyPtr policy;
+};
+// Ends the server's claim, and with it every VM it has in the VNID.
+struct PolicyWithdraw {
+  Vnid vnid;
+};
+// Adds or changes a VM; `vm->state` tells associate from pre-associate. `from` names the server
+// that the VM migrates away from. A policy, if there is one, first replaces the VNID's.
+struct Associate {
+  Vnid vnid;
+  VmPtr vm;
+  std::optional<Jid> from = {};
+  PolicyPtr policy = nullptr;
+};
+// Removes a VM; with the server's last one its claim ends (the seed, steps 502 to 504).
+struct Dissociate {
+  Vnid vnid;
+  VmId vm;
+};
+
+using Operation = std::variant<PolicySync, PolicyUpdate, PolicyWithdraw, Associate, Dissociate>;
+
+// "policy-sync", "associate", "pre-associate", ...
+std::string_view operation_name(const Operation& operation);
+Vnid operation_vnid(const Operation& operation);
+// "associate 4096/web-1", "policy-sync 4096 r7", for logs.
+std::string text(const Operation& operation);
+
+// Orders a server's messages: the epoch rises with each start of the server, seq with each message.
+struct Sequence {
+  std::uint64_t epoch = 0;
+  std::uint64_t seq = 0;
+  auto operator<=>(const Sequence&) const = default;
+};
+std::string text(const Sequence& sequence);  // "3.17"
+
+struct Batch {
+  Sequence sequence;
+  std::vector<Operation> operations;  // at least one
+};
+
+// What became of each operation of a batch: nothing means done.
+using OperationResult = std::optional<Error>;
+struct BatchAnswer {
+  Sequence sequence;
+  std::vector<OperationResult> results;  // as many as the batch has operations
+};
+
+}  // namespace tenet

@@ -1,0 +1,60 @@
+// What the device can grant, and what is granted (the seed, step 402: the resources asked for).
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/bitrate.h"
+#include "common/core/error.h"
+#include "common/core/intent.h"
+
+namespace tenet::device {
+
+struct Capacity {
+  static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t networks = kUnlimited;
+  std::uint64_t vms = kUnlimited;          // associated, or pre-associated with reservation
+  std::uint64_t acl_entries = kUnlimited;  // rules of all policies
+  std::uint64_t multicast_groups = kUnlimited;
+  // Sum of reserved bandwidth per port, in bit/s; VMs without a port share the port "".
+  std::uint64_t port_bandwidth = kUnlimited;
+  std::map<std::string, std::uint64_t, std::less<>> ports = {};  // ports with a figure of their own
+
+  std::uint64_t bandwidth_of(std::string_view port) const;
+};
+
+// How many VMs hold resources, by port.
+using Holders = std::map<std::string, std::uint64_t, std::less<>>;
+
+// What is granted. A sum over networks; adding and removing are exact inverses.
+class Usage {
+ public:
+  void add(const std::vector<Intent>& intents, const Holders& holders);
+  void remove(const std::vector<Intent>& intents, const Holders& holders);
+
+  struct Row {
+    std::string capacity;  // "acl-entries", "bandwidth of port eth1"
+    std::uint64_t used = 0;
+    std::uint64_t limit = 0;
+  };
+  // One row per capacity, and one per port that is configured or used.
+  std::vector<Row> rows(const Capacity& capacity) const;
+
+  // no-resources if a capacity is exceeded that `before` used less of; what was exceeded already,
+  // by a smaller configuration, is not this change's fault.
+  std::optional<Error> exceeded(const Usage& before, const Capacity& capacity) const;
+
+ private:
+  std::uint64_t networks_ = 0;
+  std::uint64_t vms_ = 0;
+  std::uint64_t acl_entries_ = 0;
+  std::map<IpAddress, std::uint64_t> groups_;  // how many networks use each
+  Holders bandwidth_;                          // bit/s by port
+};
+
+}  // namespace tenet::device

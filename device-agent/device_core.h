@@ -1,0 +1,159 @@
+// The device agent's decisions, as a value: messages in, answers and changes out. No socket, clock,
+// file, thread, log or random number inside.
+//
+// The shell feeds it every message at hand, makes the collected changes durable and enforced, then
+// calls commit() and lets the answers leave (law 1). If the store or the datapath refuses, it calls
+// rollback() and nothing has happened (law 2).
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/core/digest.h"
+#include "common/core/operation.h"
+#include "common/core/view.h"
+#include "device-agent/baseline.h"
+#include "device-agent/capacity.h"
+#include "device-agent/datapath/driver.h"
+
+namespace tenet::device {
+
+// A server is known by its bare JID.
+using ServerName = std::string;
+
+// What must become durable; also the form in which the store gives everything back.
+struct DeviceChanges {
+  struct Claim {
+    ServerName server;
+    Vnid vnid;
+    auto operator<=>(const Claim&) const = default;
+  };
+  struct Member {
+    ServerName server;
+    MemberKey key;
+    auto operator<=>(const Member&) const = default;
+  };
+  std::map<ServerName, Sequence> servers;  // the last message applied
+  std::map<Vnid, PolicyPtr> policies;      // nullptr: removed
+  std::map<Claim, bool> claims;            // false: removed
+  std::map<Member, VmPtr> members;         // nullptr: removed
+  bool empty() const {
+    return servers.empty() && policies.empty() && claims.empty() && members.empty();
+  }
+};
+
+struct DeviceOptions {
+  Baseline baseline;
+  Capacity capacity;
+  Capabilities capabilities;
+};
+
+// Operations that the datapath refused on the first try, by their place in the batch.
+using DatapathRefusals = std::map<std::size_t, Error>;
+
+class DeviceCore {
+ public:
+  struct Network {
+    PolicyPtr policy;
+    std::vector<Intent> intents;
+    std::set<ServerName> claims;  // law 7: never empty
+    Holders holders;
+  };
+  struct Server {
+    Sequence last;
+    DeviceView view;
+  };
+
+  explicit DeviceCore(DeviceOptions options) : options_(std::move(options)) {}
+  // Takes what the store held. Precondition: nothing happened yet.
+  void load(const DeviceChanges& everything);
+
+  // A server opens or re-opens its conversation: later messages below this sequence are stale.
+  // Answers with the root digest of what the server owns here. Errors: stale-epoch.
+  Result<Sha256> hello(const ServerName& server, const Sequence& sequence);
+  // Errors: stale-epoch; then nothing of the batch counts. Otherwise one result per operation.
+  Result<BatchAnswer> batch(const ServerName& server, const Batch& batch,
+                            const DatapathRefusals& refused = {});
+
+  // What changed since the last commit.
+  DeviceChanges changes() const;
+  DatapathDelta datapath_delta() const;
+  void commit();
+  void rollback();
+
+  // Everything that is to be in force.
+  DatapathState datapath_state() const;
+
+  const std::map<Vnid, Network>& networks() const { return networks_; }
+  const std::map<ServerName, Server>& servers() const { return servers_; }
+  // What that server owns; empty if it was never heard of.
+  const DeviceView& view(const ServerName& server) const;
+  std::vector<Usage::Row> usage() const { return usage_.rows(options_.capacity); }
+  const DeviceOptions& options() const { return options_; }
+  // Takes effect for what comes; what is in force stays.
+  void set_limits(Baseline baseline, Capacity capacity);
+
+ private:
+  using Undo = std::function<void()>;
+
+  std::optional<Error> sequence_error(const ServerName& server, const Sequence& sequence) const;
+  OperationResult apply(const ServerName& server, const Operation& operation);
+  OperationResult sync(const ServerName& server, const PolicyPtr& policy);
+  OperationResult update(const ServerName& server, const PolicyPtr& policy);
+  OperationResult withdraw(const ServerName& server, Vnid vnid);
+  OperationResult associate(const ServerName& server, const Associate& operation);
+  OperationResult dissociate(const ServerName& server, const Dissociate& operation);
+  OperationResult verify(const Policy& policy) const;
+  OperationResult place_vm(const ServerName& server, const Associate& operation);
+  void remove_vm(const ServerName& server, Vnid vnid, const VmId& vm);
+  void end_claim(const ServerName& server, Vnid vnid);
+
+  // The server among the claims of `vnid` that has the VM associated, or nullptr.
+  const ServerName* owner(Vnid vnid, const VmId& vm) const;
+  VmPtr enabled(const MemberKey& key) const;
+  VmPtr find_vm(const ServerName& server, Vnid vnid, const VmId& vm) const;
+  std::string describe_owner(const MemberKey& key) const;
+
+  // The four primitives. Each changes state and indexes, and remembers how to undo it.
+  void set_sequence(const ServerName& server, const Sequence& sequence);
+  void set_policy(Vnid vnid, const PolicyPtr& policy);
+  void set_claim(const ServerName& server, Vnid vnid, bool present);
+  void set_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm);
+  void undo_to(std::size_t mark);
+
+  // The primitives without memory.
+  void put_policy(Vnid vnid, const PolicyPtr& policy);
+  void put_claim(const ServerName& server, Vnid vnid, bool present);
+  void put_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm);
+  void count_vm(Network& network, Vnid vnid, const Vm& vm, bool present);
+
+  struct MacUse {
+    MemberKey key;
+    std::size_t count = 0;  // servers that have the VM
+  };
+  struct MacHash {
+    std::size_t operator()(const Mac& mac) const {
+      return std::hash<std::string_view>{}(
+          {reinterpret_cast<const char*>(mac.bytes().data()), mac.bytes().size()});
+    }
+  };
+
+  DeviceOptions options_;
+  std::map<ServerName, Server> servers_;
+  std::map<Vnid, Network> networks_;
+  std::unordered_map<Mac, MacUse, MacHash> macs_;
+  std::map<std::uint32_t, Vnid> segments_;  // VNI -> VNID
+  Usage usage_;
+
+  std::vector<Undo> journal_;
+  DeviceChanges touched_;  // keys only count; values are read when asked for
+  std::map<Vnid, std::optional<std::vector<Intent>>> intents_before_;
+  std::map<MemberKey, VmPtr> enabled_before_;
+};
+
+}  // namespace tenet::device
