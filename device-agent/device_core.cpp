@@ -72,6 +72,7 @@ Result<BatchAnswer> DeviceCore::batch(const ServerName& server, const Batch& bat
     if (result) undo_to(mark);
     answer.results.push_back(std::move(result));
   }
+  end_emptied_claims(server, batch, answer);
   return answer;
 }
 
@@ -209,8 +210,12 @@ OperationResult DeviceCore::place_vm(const ServerName& server, const Associate& 
         return conflict(key, "VM " + text(key) + " is associated by server " + *other +
                                  "; name it as the migration's source to take the VM over");
       }
-      // Law 3: from here on the source has nothing, and its late messages change nothing.
-      remove_vm(ServerName(*other), vnid, vm.id);
+      // Law 3: from here on the source has nothing, and its late messages change nothing. The
+      // claim of the target comes first, so that the policy never lacks one.
+      const ServerName source = *other;
+      set_claim(server, vnid, true);
+      set_vm(source, vnid, vm.id, nullptr);
+      if (view(source).at(vnid).vms.empty()) end_claim(source, vnid);
     }
   }
   set_claim(server, vnid, true);
@@ -220,15 +225,48 @@ OperationResult DeviceCore::place_vm(const ServerName& server, const Associate& 
 
 OperationResult DeviceCore::dissociate(const ServerName& server, const Dissociate& operation) {
   if (find_vm(server, operation.vnid, operation.vm)) {
-    remove_vm(server, operation.vnid, operation.vm);
+    set_vm(server, operation.vnid, operation.vm, nullptr);
   }
   return std::nullopt;
 }
 
 // The seed, steps 502 to 504: with the last VM goes the policy; law 7 keeps it for other servers.
-void DeviceCore::remove_vm(const ServerName& server, Vnid vnid, const VmId& vm) {
-  set_vm(server, vnid, vm, nullptr);
-  if (view(server).at(vnid).vms.empty()) end_claim(server, vnid);
+// Only the end of the batch tells which VM was the last: another may have come in its place.
+void DeviceCore::end_emptied_claims(const ServerName& server, const Batch& batch,
+                                    const BatchAnswer& answer) {
+  std::set<Vnid> emptied;
+  for (std::size_t i = 0; i < batch.operations.size(); ++i) {
+    if (answer.results[i]) continue;
+    const Operation& operation = batch.operations[i];
+    if (std::holds_alternative<Dissociate>(operation)) emptied.insert(operation_vnid(operation));
+    if (std::holds_alternative<PolicySync>(operation)) emptied.erase(operation_vnid(operation));
+  }
+  for (const Vnid vnid : emptied) {
+    const auto network = view(server).find(vnid);
+    if (network != view(server).end() && network->second.vms.empty()) end_claim(server, vnid);
+  }
+}
+
+CompareAnswer DeviceCore::compare(const ServerName& server, const Compare& query) const {
+  const DeviceView& own = view(server);
+  std::optional<NetworkTree> networks;
+  std::map<Vnid, VmTree> vms;
+  CompareAnswer out;
+  for (const NodeQuery& node : query.nodes) {
+    if (!node.vnid) {
+      if (!networks) networks.emplace(own);
+      out.nodes.emplace_back(networks->node(node.path));
+      continue;
+    }
+    const auto network = own.find(*node.vnid);
+    if (network == own.end()) {
+      out.nodes.emplace_back(VmNode{*node.vnid, node.path, false, {}, std::vector<VmPtr>{}});
+      continue;
+    }
+    const auto tree = vms.try_emplace(*node.vnid, network->second).first;
+    out.nodes.emplace_back(tree->second.node(*node.vnid, network->second.stamp, node.path));
+  }
+  return out;
 }
 
 const ServerName* DeviceCore::owner(Vnid vnid, const VmId& vm) const {
@@ -272,7 +310,8 @@ const DeviceView& DeviceCore::view(const ServerName& server) const {
 
 void DeviceCore::set_sequence(const ServerName& server, const Sequence& sequence) {
   Server& record = servers_[server];
-  journal_.emplace_back([this, server, old = record.last] { servers_[server].last = old; });
+  journal_.emplace_back(
+      [server, old = record.last](DeviceCore& core) { core.servers_[server].last = old; });
   record.last = sequence;
   touched_.servers[server];
 }
@@ -281,14 +320,15 @@ void DeviceCore::set_policy(Vnid vnid, const PolicyPtr& policy) {
   const auto network = networks_.find(vnid);
   const PolicyPtr old = network == networks_.end() ? nullptr : network->second.policy;
   intents_before_.try_emplace(vnid, old ? std::optional(network->second.intents) : std::nullopt);
-  journal_.emplace_back([this, vnid, old] { put_policy(vnid, old); });
+  journal_.emplace_back([vnid, old](DeviceCore& core) { core.put_policy(vnid, old); });
   touched_.policies[vnid];
   put_policy(vnid, policy);
 }
 
 void DeviceCore::set_claim(const ServerName& server, Vnid vnid, bool present) {
   if (view(server).contains(vnid) == present) return;
-  journal_.emplace_back([this, server, vnid, present] { put_claim(server, vnid, !present); });
+  journal_.emplace_back(
+      [server, vnid, present](DeviceCore& core) { core.put_claim(server, vnid, !present); });
   touched_.claims[{server, vnid}];
   put_claim(server, vnid, present);
 }
@@ -297,7 +337,8 @@ void DeviceCore::set_vm(const ServerName& server, Vnid vnid, const VmId& id, con
   const VmPtr old = find_vm(server, vnid, id);
   const MemberKey key{vnid, id};
   if (!enabled_before_.contains(key)) enabled_before_[key] = enabled(key);
-  journal_.emplace_back([this, server, vnid, id, old] { put_vm(server, vnid, id, old); });
+  journal_.emplace_back(
+      [server, vnid, id, old](DeviceCore& core) { core.put_vm(server, vnid, id, old); });
   touched_.members[{server, key}];
   put_vm(server, vnid, id, vm);
 }
@@ -366,7 +407,7 @@ void DeviceCore::count_vm(Network& network, Vnid vnid, const Vm& vm, bool presen
 
 void DeviceCore::undo_to(std::size_t mark) {
   while (journal_.size() > mark) {
-    journal_.back()();
+    journal_.back()(*this);
     journal_.pop_back();
   }
 }

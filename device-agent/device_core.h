@@ -14,8 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "common/core/digest.h"
-#include "common/core/operation.h"
+#include "common/core/message.h"
 #include "common/core/view.h"
 #include "device-agent/baseline.h"
 #include "device-agent/capacity.h"
@@ -80,6 +79,9 @@ class DeviceCore {
   Result<BatchAnswer> batch(const ServerName& server, const Batch& batch,
                             const DatapathRefusals& refused = {});
 
+  // Nodes of the digest trees over what the server owns. Reads only.
+  CompareAnswer compare(const ServerName& server, const Compare& query) const;
+
   // What changed since the last commit.
   DeviceChanges changes() const;
   DatapathDelta datapath_delta() const;
@@ -99,7 +101,8 @@ class DeviceCore {
   void set_limits(Baseline baseline, Capacity capacity);
 
  private:
-  using Undo = std::function<void()>;
+  // Takes the core as an argument, so that a core stays copyable with changes pending.
+  using Undo = std::function<void(DeviceCore&)>;
 
   std::optional<Error> sequence_error(const ServerName& server, const Sequence& sequence) const;
   OperationResult apply(const ServerName& server, const Operation& operation);
@@ -110,7 +113,7 @@ class DeviceCore {
   OperationResult dissociate(const ServerName& server, const Dissociate& operation);
   OperationResult verify(const Policy& policy) const;
   OperationResult place_vm(const ServerName& server, const Associate& operation);
-  void remove_vm(const ServerName& server, Vnid vnid, const VmId& vm);
+  void end_emptied_claims(const ServerName& server, const Batch& batch, const BatchAnswer& answer);
   void end_claim(const ServerName& server, Vnid vnid);
 
   // The server among the claims of `vnid` that has the VM associated, or nullptr.

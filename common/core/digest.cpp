@@ -1,70 +1,11 @@
 #include "common/core/digest.h"
 
 #include <algorithm>
-#include <functional>
 
 namespace tenet {
 namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
-
-// What the tree code needs to know of an entry, whichever level it is of.
-template <class T>
-struct Leaf {
-  std::string path;
-  Sha256 digest;
-  T value;
-};
-
-using NetworkLeaf = Leaf<Vnid>;
-using VmLeaf = Leaf<VmPtr>;
-
-template <class T>
-Sha256 fold(typename std::vector<Leaf<T>>::const_iterator first,
-            typename std::vector<Leaf<T>>::const_iterator last, std::string head = {}) {
-  for (auto it = first; it != last; ++it) head += it->digest.bytes();
-  return Sha256::of(head);
-}
-
-template <class T>
-void sort(std::vector<Leaf<T>>& leaves) {
-  std::sort(leaves.begin(), leaves.end(),
-            [](const Leaf<T>& a, const Leaf<T>& b) { return a.path < b.path; });
-}
-
-// The children of the node `path`, each folded. Precondition: all leaves are below `path`, sorted.
-template <class T>
-std::vector<ChildDigest> children(const std::vector<Leaf<T>>& leaves, std::size_t depth) {
-  std::vector<ChildDigest> out;
-  for (auto first = leaves.begin(); first != leaves.end();) {
-    const auto last = std::find_if(first, leaves.end(), [&](const Leaf<T>& leaf) {
-      return leaf.path[depth] != first->path[depth];
-    });
-    out.push_back({first->path.substr(0, depth + 1), fold<T>(first, last)});
-    first = last;
-  }
-  return out;
-}
-
-std::vector<NetworkLeaf> network_leaves(const DeviceView& view, std::string_view path) {
-  std::vector<NetworkLeaf> out;
-  for (const auto& [vnid, network] : view) {
-    std::string own = vnid_path(vnid);
-    if (own.starts_with(path)) out.push_back({std::move(own), digest(vnid, network), vnid});
-  }
-  sort(out);
-  return out;
-}
-
-std::vector<VmLeaf> vm_leaves(const NetworkView& network, std::string_view path) {
-  std::vector<VmLeaf> out;
-  for (const auto& [id, vm] : network.vms) {
-    std::string own = vm_path(id);
-    if (own.starts_with(path)) out.push_back({std::move(own), digest(*vm), vm});
-  }
-  sort(out);
-  return out;
-}
 
 }  // namespace
 
@@ -87,15 +28,13 @@ Sha256 digest(const Vm& vm) {
 }
 
 Sha256 digest(Vnid vnid, const NetworkView& network) {
-  const std::vector<VmLeaf> leaves = vm_leaves(network, {});
-  return fold<VmPtr>(leaves.begin(), leaves.end(),
-                     "network " + vnid.text() + " " + std::to_string(network.stamp.revision) + " " +
-                         network.stamp.content.text() + "\n");
+  return VmTree(network).fold("network " + vnid.text() + " " +
+                              std::to_string(network.stamp.revision) + " " +
+                              network.stamp.content.text() + "\n");
 }
 
 Sha256 digest(const DeviceView& view) {
-  const std::vector<NetworkLeaf> leaves = network_leaves(view, {});
-  return fold<Vnid>(leaves.begin(), leaves.end());
+  return NetworkTree(view).fold();
 }
 
 std::string vnid_path(Vnid vnid) {
@@ -114,35 +53,93 @@ bool is_path(std::string_view path, std::size_t max) {
   return path.size() <= max && path.find_first_not_of(kHex) == std::string_view::npos;
 }
 
-NetworkNode network_node(const DeviceView& view, std::string_view path) {
-  const std::vector<NetworkLeaf> leaves = network_leaves(view, path);
-  NetworkNode out{std::string(path), {}};
-  if (leaves.size() > kLeaf) {
-    out.below = children(leaves, path.size());
-  } else {
-    std::vector<NetworkDigest> networks;
-    networks.reserve(leaves.size());
-    for (const NetworkLeaf& leaf : leaves) networks.push_back({leaf.value, leaf.digest});
-    out.below = std::move(networks);
+template <class T>
+DigestTree<T>::DigestTree(std::vector<Leaf> leaves) : leaves_(std::move(leaves)) {
+  std::sort(leaves_.begin(), leaves_.end(),
+            [](const Leaf& a, const Leaf& b) { return a.path < b.path; });
+}
+
+template <class T>
+std::span<const TreeLeaf<T>> DigestTree<T>::below(std::string_view path) const {
+  const auto first = std::partition_point(leaves_.begin(), leaves_.end(), [&](const Leaf& leaf) {
+    return std::string_view(leaf.path).substr(0, path.size()) < path;
+  });
+  const auto last = std::partition_point(first, leaves_.end(), [&](const Leaf& leaf) {
+    return std::string_view(leaf.path).starts_with(path);
+  });
+  return {first, last};
+}
+
+template <class T>
+std::vector<ChildDigest> DigestTree<T>::children(std::string_view path) const {
+  std::vector<ChildDigest> out;
+  const auto leaves = below(path);
+  for (auto first = leaves.begin(); first != leaves.end();) {
+    std::string digests;
+    auto last = first;
+    for (; last != leaves.end() && last->path[path.size()] == first->path[path.size()]; ++last) {
+      digests += last->digest.bytes();
+    }
+    out.push_back({first->path.substr(0, path.size() + 1), Sha256::of(digests)});
+    first = last;
   }
   return out;
 }
 
-VmNode vm_node(const DeviceView& view, Vnid vnid, std::string_view path) {
-  VmNode out{vnid, std::string(path), false, {}, std::vector<VmPtr>{}};
-  const auto network = view.find(vnid);
-  if (network == view.end()) return out;
-  out.present = true;
-  out.stamp = network->second.stamp;
-  const std::vector<VmLeaf> leaves = vm_leaves(network->second, path);
-  if (leaves.size() > kLeaf) {
-    out.below = children(leaves, path.size());
-  } else {
-    std::vector<VmPtr> vms;
-    vms.reserve(leaves.size());
-    for (const VmLeaf& leaf : leaves) vms.push_back(leaf.value);
-    out.below = std::move(vms);
+template <class T>
+Sha256 DigestTree<T>::fold(std::string head) const {
+  for (const Leaf& leaf : leaves_) head += leaf.digest.bytes();
+  return Sha256::of(head);
+}
+
+template class DigestTree<Vnid>;
+template class DigestTree<VmPtr>;
+
+namespace {
+
+std::vector<TreeLeaf<Vnid>> network_leaves(const DeviceView& view) {
+  std::vector<TreeLeaf<Vnid>> out;
+  out.reserve(view.size());
+  for (const auto& [vnid, network] : view) {
+    out.push_back({vnid_path(vnid), digest(vnid, network), vnid});
   }
+  return out;
+}
+
+std::vector<TreeLeaf<VmPtr>> vm_leaves(const NetworkView& network) {
+  std::vector<TreeLeaf<VmPtr>> out;
+  out.reserve(network.vms.size());
+  for (const auto& [id, vm] : network.vms) out.push_back({vm_path(id), digest(*vm), vm});
+  return out;
+}
+
+}  // namespace
+
+NetworkTree::NetworkTree(const DeviceView& view) : DigestTree(network_leaves(view)) {}
+
+NetworkNode NetworkTree::node(std::string_view path) const {
+  NetworkNode out{std::string(path), {}};
+  if (!lists_leaves(path)) {
+    out.below = children(path);
+    return out;
+  }
+  std::vector<NetworkDigest> networks;
+  for (const auto& leaf : below(path)) networks.push_back({leaf.value, leaf.digest});
+  out.below = std::move(networks);
+  return out;
+}
+
+VmTree::VmTree(const NetworkView& network) : DigestTree(vm_leaves(network)) {}
+
+VmNode VmTree::node(Vnid vnid, const PolicyStamp& stamp, std::string_view path) const {
+  VmNode out{vnid, std::string(path), true, stamp, {}};
+  if (!lists_leaves(path)) {
+    out.below = children(path);
+    return out;
+  }
+  std::vector<VmPtr> vms;
+  for (const auto& leaf : below(path)) vms.push_back(leaf.value);
+  out.below = std::move(vms);
   return out;
 }
 

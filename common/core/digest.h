@@ -7,6 +7,7 @@
 // with at most kLeaf entries below it is a leaf: it lists them. Other nodes list their children.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,7 +46,6 @@ struct NetworkNode {
   std::string path;
   std::variant<std::vector<ChildDigest>, std::vector<NetworkDigest>> below;
 };
-NetworkNode network_node(const DeviceView& view, std::string_view path);
 
 // A node of level two: its children, or the VMs below it. `present` is false if the view has no
 // such VNID.
@@ -56,6 +56,46 @@ struct VmNode {
   PolicyStamp stamp;
   std::variant<std::vector<ChildDigest>, std::vector<VmPtr>> below;
 };
-VmNode vm_node(const DeviceView& view, Vnid vnid, std::string_view path);
+
+// An entry of a tree, whichever level it is of.
+template <class T>
+struct TreeLeaf {
+  std::string path;
+  Sha256 digest;
+  T value;
+};
+
+// One level of a view with all its digests computed, so that many nodes cost one pass.
+template <class T>
+class DigestTree {
+ public:
+  using Leaf = TreeLeaf<T>;
+  // Takes leaves in any order.
+  explicit DigestTree(std::vector<Leaf> leaves);
+
+  // The leaves below that path, by their paths.
+  std::span<const Leaf> below(std::string_view path) const;
+  // The digests of the node's children. Precondition: path shorter than those of the leaves.
+  std::vector<ChildDigest> children(std::string_view path) const;
+  // SHA-256 of `head` and the digests of all leaves.
+  Sha256 fold(std::string head = {}) const;
+  // Whether the node lists its leaves, or its children.
+  bool lists_leaves(std::string_view path) const { return below(path).size() <= kLeaf; }
+
+ private:
+  std::vector<Leaf> leaves_;  // by path
+};
+
+class NetworkTree : public DigestTree<Vnid> {
+ public:
+  explicit NetworkTree(const DeviceView& view);
+  NetworkNode node(std::string_view path) const;
+};
+
+class VmTree : public DigestTree<VmPtr> {
+ public:
+  explicit VmTree(const NetworkView& network);
+  VmNode node(Vnid vnid, const PolicyStamp& stamp, std::string_view path) const;
+};
 
 }  // namespace tenet

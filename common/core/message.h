@@ -1,0 +1,59 @@
+// What a server and a device say to each other, as values (PROTOCOL.md, "Use Cases"). The codec in
+// common/protocol maps them to XML and back.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/core/digest.h"
+#include "common/core/operation.h"
+
+namespace tenet {
+
+// Opens a conversation: whatever the server sent before with a lower sequence is void. The answer
+// tells the root digest of what the server owns on the device.
+struct Hello {
+  Sequence sequence;
+};
+struct HelloAnswer {
+  Sha256 root;
+};
+
+// Asks for nodes of the digest trees: of level one, or of the tree of that VNID.
+struct NodeQuery {
+  std::optional<Vnid> vnid;
+  std::string path;
+};
+struct Compare {
+  static constexpr std::size_t kMaxNodes = 16;  // keeps the answer below 48 KiB
+  std::vector<NodeQuery> nodes;
+};
+using Node = std::variant<NetworkNode, VmNode>;
+struct CompareAnswer {
+  std::vector<Node> nodes;  // one for each query, in order
+};
+
+// The end mark: the server has sent all that differed. Both sides tell their root.
+struct Synced {
+  Sha256 root;
+};
+struct SyncedAnswer {
+  Sha256 root;
+};
+
+using Request = std::variant<Hello, Compare, Batch, Synced>;
+using Answer = std::variant<HelloAnswer, CompareAnswer, BatchAnswer, SyncedAnswer>;
+
+// Between servers, for a migration: the policy of a VNID, and a VM in it.
+struct NetworkQuery {
+  Vnid vnid;
+  VmId vm;  // empty: none
+};
+struct NetworkAnswer {
+  PolicyPtr policy;
+  VmPtr vm;  // nullptr if it was not asked for, or is not there
+};
+
+}  // namespace tenet

@@ -1,0 +1,81 @@
+#include "server-agent/desired.h"
+
+#include <algorithm>
+
+namespace tenet::server {
+
+const Network* Desired::find(Vnid vnid) const {
+  const auto found = networks_.find(vnid);
+  return found == networks_.end() ? nullptr : &found->second;
+}
+
+const PlacedVm* Desired::find(Vnid vnid, std::string_view vm) const {
+  const Network* network = find(vnid);
+  if (network == nullptr) return nullptr;
+  const auto found = network->vms.find(vm);
+  return found == network->vms.end() ? nullptr : &found->second;
+}
+
+std::optional<std::pair<Vnid, VmId>> Desired::mac_conflict(
+    Vnid vnid, const VmId& vm, const Mac& mac, const std::set<DeviceName>& devices) const {
+  const auto [first, last] = macs_.equal_range(mac);
+  for (auto it = first; it != last; ++it) {
+    const auto& [other_vnid, other_vm] = it->second;
+    if (other_vnid == vnid && other_vm == vm) continue;
+    const PlacedVm& other = networks_.at(other_vnid).vms.at(other_vm);
+    const bool shares_device =
+        std::any_of(devices.begin(), devices.end(),
+                    [&](const DeviceName& device) { return other.devices.contains(device); });
+    if (other_vnid == vnid || shares_device) return it->second;
+  }
+  return std::nullopt;
+}
+
+void Desired::put_network(Vnid vnid, PolicyPtr policy, std::set<DeviceName> devices,
+                          std::set<DeviceName> announced) {
+  Network& network = networks_[vnid];
+  network.policy = std::move(policy);
+  network.devices = std::move(devices);
+  network.announced = std::move(announced);
+}
+
+void Desired::put_policy(Vnid vnid, PolicyPtr policy) {
+  networks_.at(vnid).policy = std::move(policy);
+}
+
+void Desired::announce(Vnid vnid, const DeviceName& device) {
+  networks_.at(vnid).announced.insert(device);
+}
+
+void Desired::erase_network(Vnid vnid) {
+  networks_.erase(vnid);
+}
+
+void Desired::put_vm(Vnid vnid, PlacedVm vm) {
+  erase_vm(vnid, vm.vm->id);
+  Network& network = networks_.at(vnid);
+  for (const DeviceName& device : vm.devices) {
+    ++network.vms_on[device];
+    network.announced.erase(device);
+  }
+  macs_.emplace(vm.vm->mac, std::pair(vnid, vm.vm->id));
+  const VmId id = vm.vm->id;
+  network.vms.insert_or_assign(id, std::move(vm));
+}
+
+void Desired::erase_vm(Vnid vnid, const VmId& vm) {
+  Network& network = networks_.at(vnid);
+  const auto found = network.vms.find(vm);
+  if (found == network.vms.end()) return;
+  for (const DeviceName& device : found->second.devices) {
+    const auto count = network.vms_on.find(device);
+    if (--count->second == 0) network.vms_on.erase(count);
+  }
+  const auto [first, last] = macs_.equal_range(found->second.vm->mac);
+  const auto mac = std::find_if(
+      first, last, [&](const auto& entry) { return entry.second == std::pair(vnid, vm); });
+  macs_.erase(mac);
+  network.vms.erase(found);
+}
+
+}  // namespace tenet::server

@@ -1,0 +1,62 @@
+// What the operators want: networks, their policies and devices, and VMs. A value; whoever changes
+// it gets back which devices have to hear of it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/core/jid.h"
+#include "common/core/policy.h"
+#include "common/core/vm.h"
+
+namespace tenet::server {
+
+using DeviceName = Jid;  // the full JID of a device agent
+
+struct PlacedVm {
+  VmPtr vm;
+  std::set<DeviceName> devices;
+  std::optional<Jid> from = {};  // the server that the VM migrates away from
+};
+
+struct Network {
+  PolicyPtr policy;
+  std::set<DeviceName> devices;  // where VMs go unless they say otherwise
+  // Devices that got the policy ahead of any VM. A device leaves this set with its first VM: from
+  // then on the VMs carry the claim, and with the last one the policy is withdrawn (the seed,
+  // steps 202 to 204).
+  std::set<DeviceName> announced;
+  std::map<VmId, PlacedVm, std::less<>> vms;
+  std::map<DeviceName, std::size_t> vms_on;  // counts, never zero
+
+  bool wanted_on(const DeviceName& device) const {
+    return announced.contains(device) || vms_on.contains(device);
+  }
+};
+
+class Desired {
+ public:
+  const std::map<Vnid, Network>& networks() const { return networks_; }
+  const Network* find(Vnid vnid) const;
+  const PlacedVm* find(Vnid vnid, std::string_view vm) const;
+  // The VM of that MAC that shares a device or the VNID with the one to come, if any.
+  std::optional<std::pair<Vnid, VmId>> mac_conflict(Vnid vnid, const VmId& vm, const Mac& mac,
+                                                    const std::set<DeviceName>& devices) const;
+
+  void put_network(Vnid vnid, PolicyPtr policy, std::set<DeviceName> devices,
+                   std::set<DeviceName> announced);
+  // Preconditions: the network exists.
+  void put_policy(Vnid vnid, PolicyPtr policy);
+  void announce(Vnid vnid, const DeviceName& device);
+  void erase_network(Vnid vnid);  // with no VM in it
+  void put_vm(Vnid vnid, PlacedVm vm);
+  void erase_vm(Vnid vnid, const VmId& vm);
+
+ private:
+  std::map<Vnid, Network> networks_;
+  std::multimap<Mac, std::pair<Vnid, VmId>> macs_;
+};
+
+}  // namespace tenet::server

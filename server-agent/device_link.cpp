@@ -1,0 +1,360 @@
+#include "server-agent/device_link.h"
+
+#include <algorithm>
+
+#include "common/protocol/codec.h"
+
+namespace tenet::server {
+namespace {
+
+constexpr std::size_t kMaxOperations = 512;
+constexpr std::chrono::milliseconds kFirstPause{1'000};
+constexpr std::chrono::milliseconds kLongestPause{60'000};
+
+bool same(const VmPtr& a, const VmPtr& b) {
+  return a == b || (a && b && *a == *b);
+}
+
+Key key_of(const Operation& operation) {
+  Key key{operation_vnid(operation), {}};
+  if (const auto* associate = std::get_if<Associate>(&operation)) key.second = associate->vm->id;
+  if (const auto* dissociate = std::get_if<Dissociate>(&operation)) key.second = dissociate->vm;
+  return key;
+}
+
+}  // namespace
+
+std::string key_text(const Key& key) {
+  return key.second.empty() ? "network " + key.first.text()
+                            : "vm " + key.first.text() + "/" + key.second;
+}
+
+std::string_view delivery_name(Delivery delivery) {
+  switch (delivery) {
+    case Delivery::enforced:
+      return "enforced";
+    case Delivery::pending:
+      return "pending";
+    case Delivery::unreachable:
+      return "unreachable";
+    case Delivery::refused:
+      return "refused";
+  }
+  return "pending";
+}
+
+DeviceLink::DeviceLink(DeviceName name, DeviceView belief)
+    : name_(std::move(name)), acknowledged_(std::move(belief)) {}
+
+std::string_view DeviceLink::state() const {
+  switch (phase_) {
+    case Phase::offline:
+      return "offline";
+    case Phase::waiting:
+      return "waiting";
+    case Phase::fenced:
+      return "fenced";
+    default:
+      return synchronized() ? "synchronized" : "synchronizing";
+  }
+}
+
+// ---- opening ---------------------------------------------------------------------------------
+
+void DeviceLink::available(LinkContext& context) {
+  failures_ = 0;
+  greet(context);
+}
+
+void DeviceLink::unavailable() {
+  phase_ = Phase::offline;
+  awaited_ = 0;
+  in_flight_.clear();  // the outcome is unknown; the digests will tell
+}
+
+void DeviceLink::resync(LinkContext& context) {
+  if (phase_ != Phase::offline) greet(context);
+}
+
+void DeviceLink::send(Request request, LinkContext& context) {
+  awaited_ = ++context.token;
+  context.effects.sends.push_back({name_, awaited_, std::move(request)});
+}
+
+void DeviceLink::greet(LinkContext& context) {
+  phase_ = Phase::greeting;
+  in_flight_.clear();
+  end_marked_ = false;
+  walk_.emplace(acknowledged_);
+  send(Hello{{context.epoch, ++context.seq}}, context);
+}
+
+void DeviceLink::compare(LinkContext& context) {
+  if (auto question = walk_->next()) {
+    phase_ = Phase::comparing;
+    send(*std::move(question), context);
+  } else {
+    go_live(context);
+  }
+}
+
+void DeviceLink::go_live(LinkContext& context) {
+  acknowledged_ = std::move(*walk_).take();
+  walk_.reset();
+  phase_ = Phase::live;
+  verified_ = true;
+  error_.reset();
+  // A new conversation: the device may have been configured anew, so that all is tried again.
+  refused_.clear();
+  apart_.clear();
+  dirty_.clear();
+  for (const auto& [vnid, network] : context.desired.networks()) {
+    if (!network.wanted_on(name_)) continue;
+    dirty_.insert({vnid, {}});
+    for (const auto& [id, vm] : network.vms) {
+      if (vm.devices.contains(name_)) dirty_.insert({vnid, id});
+    }
+  }
+  for (const auto& [vnid, network] : acknowledged_) {
+    dirty_.insert({vnid, {}});
+    for (const auto& [id, vm] : network.vms) dirty_.insert({vnid, id});
+  }
+}
+
+// ---- answers ---------------------------------------------------------------------------------
+
+void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkContext& context) {
+  if (token != awaited_ || awaited_ == 0) return;  // of a conversation that is over
+  awaited_ = 0;
+  if (!answer) {
+    failed(answer.error(), context);
+    return;
+  }
+  if (const auto* hello = std::get_if<HelloAnswer>(&*answer)) {
+    walk_->start(hello->root);
+    compare(context);
+  } else if (const auto* digests = std::get_if<CompareAnswer>(&*answer)) {
+    if (auto absorbed = walk_->absorb(*digests); !absorbed) {
+      wait(absorbed.error(), context);
+    } else {
+      compare(context);
+    }
+  } else if (const auto* batch = std::get_if<BatchAnswer>(&*answer)) {
+    failures_ = 0;
+    absorb(*batch);
+  } else if (std::get<SyncedAnswer>(*answer).root == digest(acknowledged_)) {
+    failures_ = 0;
+    end_marked_ = true;
+  } else {
+    wait({Code::stale_epoch, "the device's digest differs at the end of the synchronization"},
+         context);
+  }
+}
+
+void DeviceLink::failed(const Error& error, LinkContext& context) {
+  if (error.code == Code::stale_epoch && phase_ == Phase::greeting) {
+    phase_ = Phase::fenced;
+    error_ = error;
+    error_->text +=
+        "; another server agent uses this identity, or this one's state is old: see "
+        "--epoch";
+    return;
+  }
+  if (error.code == Code::invalid && !in_flight_.empty()) {
+    // The device does not understand the batch: the same again would not help.
+    for (const Operation& operation : in_flight_) refuse(operation, error);
+    in_flight_.clear();
+    return;
+  }
+  wait(error, context);
+}
+
+// The outcome of what was out is unknown, so the conversation starts again from the digests.
+void DeviceLink::wait(const Error& error, LinkContext& context) {
+  phase_ = Phase::waiting;
+  error_ = error;
+  in_flight_.clear();
+  const auto pause = std::min(kLongestPause, kFirstPause * (1U << std::min(failures_, 6U)));
+  ++failures_;
+  awaited_ = ++context.token;
+  context.effects.timers.push_back({std::pair(name_, awaited_), pause});
+}
+
+void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
+  if (phase_ == Phase::waiting && token == awaited_) greet(context);
+}
+
+void DeviceLink::absorb(const BatchAnswer& answer) {
+  bool freed = false;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
+    const Operation& operation = in_flight_[i];
+    // A later wish may have come meanwhile; planning again costs a comparison.
+    dirty_.insert(key_of(operation));
+    if (answer.results[i]) {
+      refuse(operation, *answer.results[i]);
+    } else {
+      refused_.erase(key_of(operation));
+      freed = freed || !std::holds_alternative<Associate>(operation);
+    }
+  }
+  acknowledge(acknowledged_, in_flight_, answer.results);
+  in_flight_.clear();
+  if (freed) forgive();
+}
+
+void DeviceLink::refuse(const Operation& operation, const Error& error) {
+  const auto* with_policy = std::get_if<Associate>(&operation);
+  if (with_policy != nullptr && with_policy->policy) {
+    apart_.insert(with_policy->vnid);
+    return;
+  }
+  Refusal refusal{nullptr, nullptr, error};
+  if (const auto* sync = std::get_if<PolicySync>(&operation)) refusal.policy = sync->policy;
+  if (const auto* update = std::get_if<PolicyUpdate>(&operation)) refusal.policy = update->policy;
+  if (const auto* associate = std::get_if<Associate>(&operation)) refusal.vm = associate->vm;
+  refused_.insert_or_assign(key_of(operation), std::move(refusal));
+}
+
+// Something was freed or replaced: what failed for want of it is worth another try.
+void DeviceLink::forgive() {
+  for (auto it = refused_.begin(); it != refused_.end();) {
+    const Code code = it->second.error.code;
+    if (code == Code::no_resources || code == Code::vm_conflict || code == Code::unknown_vnid) {
+      dirty_.insert(it->first);
+      it = refused_.erase(it);
+    } else {
+      ++it;
+    }
+  }
+}
+
+// ---- differences -----------------------------------------------------------------------------
+
+bool DeviceLink::is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const {
+  const auto found = refused_.find(key);
+  if (found == refused_.end()) return false;
+  const Refusal& refusal = found->second;
+  const bool same_policy =
+      refusal.policy == policy || (refusal.policy && policy && *refusal.policy == *policy);
+  return same_policy && same(refusal.vm, vm);
+}
+
+std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& keys,
+                                                     const Desired& desired) const {
+  Wanted wanted;
+  DeviceView acknowledged;
+  for (const auto& [vnid, id] : keys) {
+    const Network* network = desired.find(vnid);
+    const auto has = acknowledged_.find(vnid);
+    if (has != acknowledged_.end()) acknowledged[vnid].stamp = has->second.stamp;
+    if (network == nullptr || !network->wanted_on(name_)) continue;  // withdraw, if it is there
+    PolicyPtr policy = network->policy;
+    if (is_refused({vnid, {}}, policy, nullptr)) {
+      if (has == acknowledged_.end()) continue;  // without the policy no VM can come
+      policy = nullptr;
+    }
+    WantedNetwork& want = wanted[vnid];
+    want.policy = policy;
+    if (id.empty()) continue;
+    const auto vm = network->vms.find(id);
+    const bool wants = vm != network->vms.end() && vm->second.devices.contains(name_);
+    if (wants && is_refused({vnid, id}, nullptr, vm->second.vm)) continue;
+    if (wants) want.vms[id] = {vm->second.vm, vm->second.from};
+    if (has == acknowledged_.end()) continue;
+    const auto known = has->second.vms.find(id);
+    if (known != has->second.vms.end()) acknowledged[vnid].vms[id] = known->second;
+  }
+  return {std::move(wanted), std::move(acknowledged)};
+}
+
+std::vector<Operation> DeviceLink::take_apart(std::vector<Operation> operations) const {
+  if (apart_.empty()) return operations;
+  std::vector<Operation> out;
+  for (Operation& operation : operations) {
+    auto* associate = std::get_if<Associate>(&operation);
+    if (associate != nullptr && associate->policy && apart_.contains(associate->vnid)) {
+      out.emplace_back(PolicyUpdate{std::move(associate->policy)});
+      associate->policy = nullptr;
+    }
+    out.push_back(std::move(operation));
+  }
+  return out;
+}
+
+void DeviceLink::pump(LinkContext& context) {
+  if (phase_ != Phase::live || awaited_ != 0) return;
+  while (!dirty_.empty()) {
+    std::vector<Key> keys;
+    for (auto it = dirty_.begin(); it != dirty_.end() && keys.size() < kMaxOperations; ++it) {
+      keys.push_back(*it);
+    }
+    const auto [wanted, acknowledged] = restricted(keys, context.desired);
+    std::vector<Operation> operations = take_apart(plan(wanted, acknowledged));
+    for (const Key& key : keys) dirty_.erase(key);
+    if (operations.empty()) continue;
+
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+    while (count < operations.size()) {
+      bytes += protocol::encoded_bytes(operations[count]);
+      if (count > 0 && bytes > context.max_batch_bytes) break;
+      ++count;
+    }
+    for (std::size_t i = count; i < operations.size(); ++i) dirty_.insert(key_of(operations[i]));
+    operations.resize(count);
+    in_flight_ = operations;
+    send(Batch{{context.epoch, ++context.seq}, std::move(operations)}, context);
+    return;
+  }
+  if (!end_marked_) send(Synced{digest(acknowledged_)}, context);
+}
+
+Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
+                              std::optional<Error>* why) const {
+  const auto& [vnid, id] = key;
+  const Network* network = desired.find(vnid);
+  const bool wanted_network = network != nullptr && network->wanted_on(name_);
+  const auto has = acknowledged_.find(vnid);
+  const auto open = [&] {
+    if (phase_ == Phase::offline) return Delivery::unreachable;
+    if (why != nullptr && (phase_ == Phase::waiting || phase_ == Phase::fenced)) *why = error_;
+    return Delivery::pending;
+  };
+  const auto refusal = [&](const Key& of, const PolicyPtr& policy, const VmPtr& vm) {
+    if (!is_refused(of, policy, vm)) return false;
+    if (why != nullptr) *why = refused_.at(of).error;
+    return true;
+  };
+  if (!verified_) return open();
+  if (id.empty()) {
+    if (!wanted_network) return has == acknowledged_.end() ? Delivery::enforced : open();
+    if (has != acknowledged_.end() && has->second.stamp == network->policy->stamp()) {
+      return Delivery::enforced;
+    }
+    if (refusal({vnid, {}}, network->policy, nullptr)) return Delivery::refused;
+    if (has != acknowledged_.end() && has->second.stamp.revision > network->policy->revision()) {
+      if (why != nullptr) {
+        *why = Error{Code::stale_revision, "the device enforces revision " +
+                                               std::to_string(has->second.stamp.revision) +
+                                               ", which another server sent"};
+      }
+      return Delivery::refused;
+    }
+    return open();
+  }
+  const VmPtr known = [&]() -> VmPtr {
+    if (has == acknowledged_.end()) return nullptr;
+    const auto vm = has->second.vms.find(id);
+    return vm == has->second.vms.end() ? nullptr : vm->second;
+  }();
+  const PlacedVm* vm = desired.find(vnid, id);
+  if (vm == nullptr || !vm->devices.contains(name_)) return known ? open() : Delivery::enforced;
+  if (same(known, vm->vm)) return Delivery::enforced;
+  if (refusal(key, nullptr, vm->vm)) return Delivery::refused;
+  if (has == acknowledged_.end() && refusal({vnid, {}}, network->policy, nullptr)) {
+    return Delivery::refused;
+  }
+  return open();
+}
+
+}  // namespace tenet::server

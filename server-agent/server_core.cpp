@@ -1,0 +1,223 @@
+#include "server-agent/server_core.h"
+
+#include <algorithm>
+
+namespace tenet::server {
+namespace {
+
+// After a start most of what is desired is there; the digests correct what is not.
+DeviceView belief(const Desired& desired, const DeviceName& device) {
+  DeviceView out;
+  for (const auto& [vnid, network] : desired.networks()) {
+    if (!network.wanted_on(device)) continue;
+    NetworkView& view = out[vnid];
+    view.stamp = network.policy->stamp();
+    for (const auto& [id, vm] : network.vms) {
+      if (vm.devices.contains(device)) view.vms.emplace_hint(view.vms.end(), id, vm.vm);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+ServerCore::ServerCore(ServerOptions options, Desired desired)
+    : options_(std::move(options)), desired_(std::move(desired)) {
+  for (const DeviceName& device : options_.devices) {
+    links_.try_emplace(device, device, belief(desired_, device));
+  }
+}
+
+LinkContext ServerCore::context() {
+  return {desired_, options_.epoch, seq_, token_, options_.max_batch_bytes, effects_};
+}
+
+// ---- events of the outside -------------------------------------------------------------------
+
+void ServerCore::device_available(const DeviceName& device) {
+  const auto link = links_.find(device);
+  if (link == links_.end()) return;
+  LinkContext c = context();
+  link->second.available(c);
+}
+
+void ServerCore::device_unavailable(const DeviceName& device) {
+  const auto link = links_.find(device);
+  if (link != links_.end()) link->second.unavailable();
+}
+
+void ServerCore::device_answer(const DeviceName& device, std::uint64_t token,
+                               const Result<Answer>& answer) {
+  const auto link = links_.find(device);
+  if (link == links_.end()) return;
+  LinkContext c = context();
+  link->second.answer(token, answer, c);
+}
+
+void ServerCore::device_retry(const DeviceName& device, std::uint64_t token) {
+  const auto link = links_.find(device);
+  if (link == links_.end()) return;
+  LinkContext c = context();
+  link->second.retry(token, c);
+}
+
+void ServerCore::command(CommandId id, Command command) {
+  waits_[id];
+  const auto result = std::visit([&](const auto& c) { return run(id, c); }, command);
+  if (!result) answer(id, {.error = result.error()});
+  effects_.timers.push_back({id, options_.command_timeout});
+}
+
+void ServerCore::command_deadline(CommandId id) {
+  if (migrations_.erase(id) != 0) {
+    answer(id, {.error = Error{Code::timeout, "the migration's source did not answer in time"}});
+    return;
+  }
+  settle(true, id);
+}
+
+ServerEffects ServerCore::take() {
+  // Undoing a wish makes new differences, so that both go on until nothing moves.
+  settle(false, std::nullopt);
+  LinkContext c = context();
+  for (auto& [device, link] : links_) link.pump(c);
+  settle(false, std::nullopt);
+  for (auto& [device, link] : links_) link.pump(c);
+  return std::exchange(effects_, {});
+}
+
+Result<NetworkAnswer> ServerCore::network(const NetworkQuery& query) const {
+  const Network* network = desired_.find(query.vnid);
+  if (network == nullptr) {
+    return fail(Code::unknown_vnid, "there is no network " + query.vnid.text() + " here",
+                {.entry = "vnid " + query.vnid.text()});
+  }
+  const PlacedVm* vm = desired_.find(query.vnid, query.vm);
+  return NetworkAnswer{network->policy, vm == nullptr ? nullptr : vm->vm};
+}
+
+// ---- answers to commands ---------------------------------------------------------------------
+
+void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
+  for (const DeviceName& device : devices) waits_[id].keys.emplace_back(device, key);
+}
+
+void ServerCore::on_undo(CommandId id, std::function<void(ServerCore&)> undo) {
+  waits_[id].undo.push_back(std::move(undo));
+}
+
+Receipt ServerCore::receipt(const DeviceName& device, const Key& key) const {
+  Receipt out{device, key_text(key)};
+  const auto link = links_.find(device);
+  if (link == links_.end()) {
+    out.delivery = Delivery::unreachable;
+    out.error = Error{Code::not_found, "the device is not in this agent's configuration"};
+  } else {
+    out.delivery = link->second.delivery(key, desired_, &out.error);
+  }
+  return out;
+}
+
+Receipt ServerCore::synchronization(const DeviceName& device) const {
+  const DeviceLink& link = links_.at(device);
+  Receipt out{device, "device", Delivery::pending, link.error()};
+  if (link.synchronized()) out.delivery = Delivery::enforced;
+  if (link.phase() == Phase::offline) out.delivery = Delivery::unreachable;
+  return out;
+}
+
+std::vector<Receipt> ServerCore::receipts(Vnid vnid, const VmId& vm) const {
+  std::vector<Receipt> out;
+  const Network* network = desired_.find(vnid);
+  if (network == nullptr) return out;
+  std::set<DeviceName> devices = network->announced;
+  if (vm.empty()) {
+    for (const auto& [device, count] : network->vms_on) devices.insert(device);
+  } else if (const PlacedVm* placed = desired_.find(vnid, vm)) {
+    devices = placed->devices;
+  }
+  for (const DeviceName& device : devices) out.push_back(receipt(device, {vnid, vm}));
+  return out;
+}
+
+void ServerCore::settle(bool deadline, std::optional<CommandId> only) {
+  std::vector<CommandId> ids;
+  for (const auto& [id, wait] : waits_) {
+    if ((!only || *only == id) && !migrations_.contains(id)) ids.push_back(id);
+  }
+  for (const CommandId id : ids) {
+    const Wait& wait = waits_.at(id);
+    CommandResult result;
+    bool open = false;
+    bool accepted = false;
+    bool refused = false;
+    for (const auto& [device, key] : wait.keys) result.receipts.push_back(receipt(device, key));
+    for (const DeviceName& device : wait.synchronizing) {
+      result.receipts.push_back(synchronization(device));
+    }
+    for (const Receipt& r : result.receipts) {
+      const Delivery delivery = r.delivery;
+      open = open || delivery == Delivery::pending;
+      accepted = accepted || delivery == Delivery::enforced;
+      refused = refused || delivery == Delivery::refused;
+    }
+    if (open && !deadline) continue;
+    // Nothing came into force anywhere: the wish leaves no trace here either (law 2).
+    if (refused && !accepted && !open && !wait.undo.empty()) {
+      const auto undo = wait.undo;
+      std::for_each(undo.rbegin(), undo.rend(), [this](const auto& step) { step(*this); });
+      result.taken_back = true;
+    }
+    answer(id, std::move(result));
+  }
+}
+
+void ServerCore::answer(CommandId id, CommandResult result) {
+  waits_.erase(id);
+  effects_.answers.push_back({id, std::move(result)});
+}
+
+// ---- changes of the desired state ------------------------------------------------------------
+
+void ServerCore::touch(const std::set<DeviceName>& devices, const Key& key) {
+  for (const DeviceName& device : devices) {
+    const auto link = links_.find(device);
+    if (link != links_.end()) link->second.changed(key);
+  }
+}
+
+void ServerCore::store_network(Vnid vnid) {
+  const Network* network = desired_.find(vnid);
+  auto& row = effects_.store.networks[vnid];
+  row.reset();
+  if (network != nullptr) row = {network->policy, network->devices, network->announced};
+}
+
+void ServerCore::put_policy(Vnid vnid, const PolicyPtr& policy) {
+  desired_.put_policy(vnid, policy);
+  store_network(vnid);
+  for (auto& [device, link] : links_) link.changed({vnid, {}});
+}
+
+void ServerCore::put_vm(Vnid vnid, const PlacedVm& vm) {
+  std::set<DeviceName> devices = vm.devices;
+  if (const PlacedVm* old = desired_.find(vnid, vm.vm->id)) {
+    devices.insert(old->devices.begin(), old->devices.end());
+  }
+  const bool announced = !desired_.find(vnid)->announced.empty();
+  desired_.put_vm(vnid, vm);
+  if (announced) store_network(vnid);
+  effects_.store.vms[{vnid, vm.vm->id}] = vm;
+  touch(devices, {vnid, vm.vm->id});
+}
+
+void ServerCore::erase_vm(Vnid vnid, const VmId& vm) {
+  const PlacedVm* old = desired_.find(vnid, vm);
+  if (old == nullptr) return;
+  const std::set<DeviceName> devices = old->devices;
+  desired_.erase_vm(vnid, vm);
+  effects_.store.vms[{vnid, vm}] = std::nullopt;
+  touch(devices, {vnid, vm});
+}
+
+}  // namespace tenet::server

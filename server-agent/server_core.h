@@ -1,0 +1,150 @@
+// The server agent's decisions, as a value: commands and answers in, effects out. No socket, clock,
+// file, thread, log or random number inside.
+//
+// The shell feeds it every event at hand, then takes the effects: what is wanted becomes durable
+// first, then the requests leave.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "server-agent/desired.h"
+#include "server-agent/device_link.h"
+#include "server-agent/effects.h"
+
+namespace tenet::server {
+
+// What operators ask for. `devices` empty: those of the network, or of the configuration.
+struct CreateNetwork {
+  PolicyPtr policy;
+  std::set<DeviceName> devices = {};
+};
+struct ChangePolicy {
+  PolicyPtr policy;
+};
+struct DeleteNetwork {
+  Vnid vnid;
+};
+struct CreateVm {
+  Vnid vnid;
+  Vm vm;
+  std::set<DeviceName> devices = {};
+};
+struct ActivateVm {
+  Vnid vnid;
+  VmId vm;
+  PolicyPtr policy = nullptr;  // replaces the network's, with the association
+};
+// Also the first half of a migration: migrate-out.
+struct RemoveVm {
+  Vnid vnid;
+  VmId vm;
+};
+// The second half of a migration (the seed, steps 702 to 707).
+struct MigrateIn {
+  Vnid vnid;
+  VmId vm;
+  std::optional<Mac> mac = {};  // absent: asked of the source
+  std::vector<IpAddress> addresses = {};
+  std::string port = {};
+  std::set<DeviceName> devices = {};
+  VmState state = VmState::associated;
+  bool reserve = false;
+  std::optional<Jid> from = {};  // the server that the VM leaves
+  PolicyPtr policy = nullptr;    // absent, and no such network here: asked of the source
+};
+struct Resync {
+  std::set<DeviceName> devices = {};
+};
+using Command = std::variant<CreateNetwork, ChangePolicy, DeleteNetwork, CreateVm, ActivateVm,
+                             RemoveVm, MigrateIn, Resync>;
+
+struct ServerOptions {
+  std::uint64_t epoch = 0;                 // raised and made durable before the core starts
+  std::vector<DeviceName> devices = {};    // configured device agents
+  std::size_t max_batch_bytes = 49'152;    // of operations in one stanza
+  std::size_t max_policy_bytes = 196'608;  // of one policy on the wire
+  std::chrono::milliseconds command_timeout{15'000};
+};
+
+class ServerCore {
+ public:
+  ServerCore(ServerOptions options, Desired desired);
+
+  // Each event changes state and gathers effects; take() hands them out.
+  void command(CommandId id, Command command);
+  void command_deadline(CommandId id);
+  void device_available(const DeviceName& device);
+  void device_unavailable(const DeviceName& device);
+  void device_answer(const DeviceName& device, std::uint64_t token, const Result<Answer>& answer);
+  void device_retry(const DeviceName& device, std::uint64_t token);
+  void peer_answer(CommandId id, const Result<NetworkAnswer>& answer);
+  ServerEffects take();
+
+  // What another server may know of a network of ours. Errors: unknown-vnid.
+  Result<NetworkAnswer> network(const NetworkQuery& query) const;
+
+  const Desired& desired() const { return desired_; }
+  const std::map<DeviceName, DeviceLink>& links() const { return links_; }
+  std::uint64_t epoch() const { return options_.epoch; }
+  // How far the network's policy, or the VM, has got on each of its devices.
+  std::vector<Receipt> receipts(Vnid vnid, const VmId& vm) const;
+
+ private:
+  struct Wait {
+    std::vector<std::pair<DeviceName, Key>> keys;
+    std::set<DeviceName> synchronizing;  // wait until these are synchronized, or cannot be
+    // Take the wish back, if nothing came after it; the last one first.
+    std::vector<std::function<void(ServerCore&)>> undo;
+  };
+
+  Result<void> run(CommandId id, const CreateNetwork& command);
+  Result<void> run(CommandId id, const ChangePolicy& command);
+  Result<void> run(CommandId id, const DeleteNetwork& command);
+  Result<void> run(CommandId id, const CreateVm& command);
+  Result<void> run(CommandId id, const ActivateVm& command);
+  Result<void> run(CommandId id, const RemoveVm& command);
+  Result<void> run(CommandId id, const MigrateIn& command);
+  Result<void> run(CommandId id, const Resync& command);
+
+  Result<std::set<DeviceName>> known_devices(const std::set<DeviceName>& named) const;
+  Result<void> check_size(const Policy& policy) const;
+  // Errors: stale-revision, policy-conflict. False: the same document is there already.
+  Result<bool> check_order(const Policy& now, const Policy& next) const;
+  Result<void> check_mac(Vnid vnid, const Vm& vm, const std::set<DeviceName>& devices) const;
+  Result<void> place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, bool may_exist);
+  Result<void> create_network(CommandId id, const PolicyPtr& policy,
+                              const std::set<DeviceName>& devices, bool announce);
+
+  void change_policy(CommandId id, const PolicyPtr& policy);
+
+  // Changes of the desired state, with what the store and the devices have to know.
+  void put_policy(Vnid vnid, const PolicyPtr& policy);
+  void put_vm(Vnid vnid, const PlacedVm& vm);
+  void erase_vm(Vnid vnid, const VmId& vm);
+  void store_network(Vnid vnid);
+  void touch(const std::set<DeviceName>& devices, const Key& key);
+
+  void await(CommandId id, const std::set<DeviceName>& devices, const Key& key);
+  void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
+  Receipt receipt(const DeviceName& device, const Key& key) const;
+  Receipt synchronization(const DeviceName& device) const;
+  void settle(bool deadline, std::optional<CommandId> only);
+  void answer(CommandId id, CommandResult result);
+  LinkContext context();
+
+  ServerOptions options_;
+  Desired desired_;
+  std::map<DeviceName, DeviceLink> links_;
+  std::uint64_t seq_ = 0;
+  std::uint64_t token_ = 0;
+  std::map<CommandId, Wait> waits_;
+  std::map<CommandId, MigrateIn> migrations_;  // waiting for their source's answer
+  ServerEffects effects_;
+};
+
+}  // namespace tenet::server

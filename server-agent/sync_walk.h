@@ -1,0 +1,40 @@
+// Finds out what a device has, by descending the digest trees where they differ from what the
+// server believes (law 6). A value: answers in, the next question out.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "common/core/digest.h"
+#include "common/core/message.h"
+#include "common/core/view.h"
+
+namespace tenet::server {
+
+class SyncWalk {
+ public:
+  // Begins from what the server believes the device to have.
+  explicit SyncWalk(DeviceView belief);
+
+  const Sha256& root() const { return root_; }
+  // The device's root: equal ends the walk at once.
+  void start(const Sha256& device_root);
+  // The next question, or nothing: the view is exact.
+  std::optional<Compare> next() const;
+  // The answer to next(). Errors: invalid, if the answer makes no sense.
+  Result<void> absorb(const CompareAnswer& answer);
+  DeviceView take() && { return std::move(view_); }
+
+ private:
+  void absorb(const NetworkNode& node);
+  void absorb(const VmNode& node);
+
+  DeviceView view_;
+  NetworkTree tree_;  // over the belief; stays as it was while view_ is corrected
+  Sha256 root_;
+  std::map<Vnid, VmTree> vm_trees_;
+  std::deque<NodeQuery> queue_;
+};
+
+}  // namespace tenet::server
