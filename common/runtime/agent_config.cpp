@@ -1,0 +1,129 @@
+#include "common/runtime/agent_config.h"
+
+#include <algorithm>
+#include <fstream>
+
+#include "common/core/text.h"
+
+namespace tenet::runtime {
+namespace {
+
+const std::vector<std::string> kTlsModes{"starttls", "direct", "plaintext"};
+
+xmpp::TlsMode tls_mode(const std::string& name) {
+  if (name == "direct") return xmpp::TlsMode::direct;
+  if (name == "plaintext") return xmpp::TlsMode::plaintext;
+  return xmpp::TlsMode::starttls;
+}
+
+// The first line of the file, so that passwords need not stand in the configuration.
+std::string read_password(Section& section) {
+  std::string password = section.text("password");
+  const std::string path = section.text("password-file");
+  if (path.empty()) return password;
+  if (!password.empty()) section.problem("password-file", "write password or password-file");
+  std::ifstream file(path);
+  if (!std::getline(file, password) || password.empty()) {
+    section.problem("password-file", path + " cannot be read, or its first line is empty");
+  }
+  return password;
+}
+
+// A file that must be there, since a wrong path would show only at the first connection.
+std::string read_path(Section& section, std::string_view key) {
+  std::string path = section.text(key);
+  if (!path.empty() && !std::ifstream(path)) section.problem(key, path + " cannot be read");
+  return path;
+}
+
+}  // namespace
+
+xmpp::SessionOptions read_xmpp(Section section, const std::string& resource) {
+  xmpp::SessionOptions out;
+  const std::string name = section.required_text("jid");
+  const std::string own_resource = section.text("resource", resource);
+  if (!name.empty()) {
+    auto jid = Jid::parse(name);
+    if (!jid) {
+      section.problem("jid", jid.error().text);
+    } else if (jid->local().empty()) {
+      section.problem("jid", "write user@domain");
+    } else {
+      out.jid = jid->is_bare() ? jid->with_resource(own_resource) : *jid;
+    }
+  }
+  out.password = read_password(section);
+  for (Section& broker : section.tables("brokers")) {
+    xmpp::Broker b;
+    b.host = broker.required_text("host");
+    b.tls = tls_mode(broker.choice("tls", kTlsModes, "starttls"));
+    const std::uint16_t port = b.tls == xmpp::TlsMode::direct ? 5223 : 5222;
+    b.port = static_cast<std::uint16_t>(broker.number("port", port, 1, 65535));
+    out.brokers.push_back(std::move(b));
+  }
+  out.ca_file = read_path(section, "ca-file");
+  out.certificate_file = read_path(section, "certificate-file");
+  out.key_file = read_path(section, "key-file");
+  if (out.certificate_file.empty() != out.key_file.empty()) {
+    section.problem("certificate-file", "write certificate-file and key-file together");
+  }
+  if (out.password.empty() && out.certificate_file.empty()) {
+    section.problem("password", "write password, password-file, or certificate-file and key-file");
+  }
+  out.nameservers = section.texts("nameservers");
+  out.max_stanza_bytes =
+      section.number("max-stanza-bytes", out.max_stanza_bytes, 16'384, 16'777'216);
+  out.connect_timeout = section.duration("connect-timeout", out.connect_timeout);
+  out.keepalive = section.duration("keepalive", out.keepalive);
+  out.reconnect_min = section.duration("reconnect-min", out.reconnect_min);
+  out.reconnect_max = section.duration("reconnect-max", out.reconnect_max);
+  if (out.reconnect_max < out.reconnect_min) {
+    section.problem("reconnect-max", "it is shorter than reconnect-min");
+  }
+  return out;
+}
+
+log::Options read_log(Section section) {
+  log::Options out;
+  out.level = *log::level_of(
+      section.choice("level", {"trace", "debug", "info", "warning", "error"}, "info"));
+  out.json = section.choice("format", {"text", "json"}, "text") == "json";
+  out.file = section.text("file");
+  return out;
+}
+
+std::set<Jid> read_operators(Section& section, std::string_view key) {
+  std::set<Jid> out;
+  for (const std::string& name : section.texts(key)) {
+    auto jid = Jid::parse(name);
+    if (!jid || !jid->is_bare()) {
+      section.problem(key,
+                      jid ? "'" + name + "' has a resource; write user@domain" : jid.error().text);
+    } else {
+      out.insert(*jid);
+    }
+  }
+  return out;
+}
+
+std::vector<Jid> read_peers(Section& root, std::string_view key, const std::string& resource) {
+  std::vector<Jid> out;
+  for (Section& peer : root.tables(key)) {
+    const std::string name = peer.required_text("jid");
+    if (name.empty()) continue;
+    auto jid = Jid::parse(name);
+    if (!jid) {
+      peer.problem("jid", jid.error().text);
+      continue;
+    }
+    const Jid full = jid->is_bare() ? jid->with_resource(resource) : *jid;
+    if (std::find(out.begin(), out.end(), full) != out.end()) {
+      peer.problem("jid", full.text() + " is there twice");
+      continue;
+    }
+    out.push_back(full);
+  }
+  return out;
+}
+
+}  // namespace tenet::runtime

@@ -1,0 +1,168 @@
+#include "common/store/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace tenet::store {
+namespace {
+
+[[noreturn]] void raise(sqlite3* database, std::string_view doing) {
+  throw StoreError(std::string(doing) + ": " + sqlite3_errmsg(database));
+}
+
+// Takes the lock file beside the database. Its content, the process id, is for people.
+int take_lock(const std::string& path) {
+  const std::string lock_path = path + ".lock";
+  const int file = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) throw StoreError(lock_path + ": " + std::strerror(errno));
+  if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
+    std::array<char, 32> owner{};
+    const auto length = ::read(file, owner.data(), owner.size() - 1);
+    ::close(file);
+    throw StoreError(path + " is in use by process " +
+                     std::string(owner.data(), length > 0 ? static_cast<std::size_t>(length) : 0) +
+                     "; stop that agent first");
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(file, 0) != 0 || ::pwrite(file, pid.data(), pid.size(), 0) < 0) {
+    const std::string why = std::strerror(errno);
+    ::close(file);
+    throw StoreError(lock_path + ": " + why);
+  }
+  return file;
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+void Database::Close::operator()(sqlite3* database) const {
+  sqlite3_close(database);
+}
+
+Database::Lock::~Lock() {
+  if (file >= 0) ::close(file);
+}
+
+Statement::Statement(sqlite3* database, std::string_view sql) : database_(database) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v3(database, sql.data(), static_cast<int>(sql.size()),
+                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    raise(database, sql);
+  }
+  statement_.reset(statement);
+}
+
+Statement& Statement::bind(int parameter, std::int64_t value) {
+  if (sqlite3_bind_int64(statement_.get(), parameter, value) != SQLITE_OK) raise(database_, "bind");
+  return *this;
+}
+
+Statement& Statement::bind(int parameter, std::string_view value) {
+  if (sqlite3_bind_text64(statement_.get(), parameter, value.data(), value.size(), SQLITE_TRANSIENT,
+                          SQLITE_UTF8) != SQLITE_OK) {
+    raise(database_, "bind");
+  }
+  return *this;
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+}
+
+void Statement::run() {
+  each([] {});
+}
+
+void Statement::each(const std::function<void()>& row) {
+  int code = sqlite3_step(statement_.get());
+  for (; code == SQLITE_ROW; code = sqlite3_step(statement_.get())) row();
+  if (code == SQLITE_DONE) {
+    reset();
+    return;
+  }
+  const std::string why =
+      std::string(sqlite3_sql(statement_.get())) + ": " + sqlite3_errmsg(database_);
+  reset();
+  throw StoreError(why);
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::text(int column) const {
+  const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column));
+  return bytes == nullptr ? std::string() : std::string(bytes, size);
+}
+
+Database::Database(const std::string& path, std::span<const std::string_view> migrations)
+    : path_(path), lock_{take_lock(path)} {
+  sqlite3* database = nullptr;
+  const int code =
+      sqlite3_open_v2(path.c_str(), &database,
+                      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  database_.reset(database);
+  if (code != SQLITE_OK) raise(database, path);
+  execute("PRAGMA journal_mode=WAL");
+  execute("PRAGMA synchronous=FULL");
+  execute("PRAGMA foreign_keys=ON");
+  migrate(migrations);
+}
+
+void Database::execute(std::string_view sql) const {
+  char* message = nullptr;
+  if (sqlite3_exec(database_.get(), std::string(sql).c_str(), nullptr, nullptr, &message) !=
+      SQLITE_OK) {
+    const std::string why = message == nullptr ? "unknown error" : message;
+    sqlite3_free(message);
+    throw StoreError(path_ + ": " + why);
+  }
+}
+
+void Database::migrate(std::span<const std::string_view> migrations) {
+  std::int64_t version = 0;
+  Statement read = prepare("PRAGMA user_version");
+  read.each([&] { version = read.integer(0); });
+  if (version < 0 || version > static_cast<std::int64_t>(migrations.size())) {
+    throw StoreError(path_ + " has schema version " + std::to_string(version) +
+                     ", and this program knows " + std::to_string(migrations.size()) +
+                     "; install the newer program");
+  }
+  for (auto next = static_cast<std::size_t>(version); next < migrations.size(); ++next) {
+    Transaction transaction(*this);
+    execute(migrations[next]);
+    execute("PRAGMA user_version=" + std::to_string(next + 1));
+    transaction.commit();
+  }
+}
+
+Transaction::Transaction(const Database& database) : database_(database) {
+  database_.execute("BEGIN IMMEDIATE");
+}
+
+Transaction::~Transaction() {
+  if (!open_) return;
+  try {
+    database_.execute("ROLLBACK");
+  } catch (const StoreError&) {
+    // SQLite has rolled back by itself after some errors, and then there is nothing left to do.
+    open_ = false;
+  }
+}
+
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace tenet::store

@@ -1,0 +1,162 @@
+#include "server-agent/server_store.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/core/text.h"
+#include "common/store/database.h"
+#include "common/store/rows.h"
+
+namespace tenet::server {
+namespace {
+
+using store::Database;
+using store::Statement;
+using store::StoreError;
+
+constexpr std::array<std::string_view, 1> kMigrations{
+    "CREATE TABLE epoch(only INTEGER PRIMARY KEY CHECK(only=1), value INTEGER NOT NULL) STRICT;"
+    "INSERT INTO epoch VALUES(1, 0);"
+    "CREATE TABLE network(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL, devices TEXT NOT NULL,"
+    " announced TEXT NOT NULL) STRICT;"
+    "CREATE TABLE vm(vnid INTEGER NOT NULL REFERENCES network, vm TEXT NOT NULL, mac TEXT NOT NULL,"
+    " addresses TEXT NOT NULL, port TEXT NOT NULL, associated INTEGER NOT NULL,"
+    " reserve INTEGER NOT NULL, devices TEXT NOT NULL, migrates_from TEXT NOT NULL,"
+    " PRIMARY KEY(vnid, vm)) STRICT, WITHOUT ROWID;"};
+
+// JIDs have no newline (RFC 7622 section 3.4 forbids control characters).
+std::string devices_column(const std::set<DeviceName>& devices) {
+  std::vector<std::string> lines;
+  for (const DeviceName& device : devices) lines.push_back(device.text());
+  return join(lines, "\n");
+}
+
+Jid read_jid(std::string_view text) {
+  auto jid = Jid::parse(text);
+  if (!jid) throw StoreError("a row is damaged: " + jid.error().text);
+  return *jid;
+}
+
+std::set<DeviceName> read_devices(const Statement& row, int column) {
+  std::set<DeviceName> out;
+  const std::string text = row.text(column);
+  if (text.empty()) return out;
+  for (const std::string_view line : split(text, '\n')) out.insert(read_jid(line));
+  return out;
+}
+
+}  // namespace
+
+struct ServerStore::Impl {
+  explicit Impl(const std::string& path) : database(path, kMigrations) {}
+
+  Database database;
+  Statement put_network = database.prepare(
+      "INSERT INTO network VALUES(?, ?, ?, ?) ON CONFLICT(vnid) DO UPDATE SET"
+      " document=excluded.document, devices=excluded.devices, announced=excluded.announced");
+  Statement erase_network = database.prepare("DELETE FROM network WHERE vnid=?");
+  Statement put_vm =
+      database.prepare("INSERT OR REPLACE INTO vm VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement erase_vm = database.prepare("DELETE FROM vm WHERE vnid=? AND vm=?");
+
+  void write_networks(const ServerChanges& changes, bool present) {
+    for (const auto& [vnid, row] : changes.networks) {
+      if (row.has_value() != present) continue;
+      if (row) {
+        put_network.bind(1, store::to_column(vnid)).bind(2, store::policy_column(*row->policy));
+        put_network.bind(3, devices_column(row->devices)).bind(4, devices_column(row->announced));
+        put_network.run();
+      } else {
+        erase_network.bind(1, store::to_column(vnid)).run();
+      }
+    }
+  }
+
+  void write(const ServerChanges& changes) {
+    write_networks(changes, true);
+    for (const auto& [key, placed] : changes.vms) {
+      Statement& statement = placed ? put_vm : erase_vm;
+      statement.bind(1, store::to_column(key.first)).bind(2, key.second);
+      if (placed) {
+        store::bind_vm(statement, 3, *placed->vm);
+        const int next = 3 + store::kVmColumnCount;
+        statement.bind(next, devices_column(placed->devices));
+        statement.bind(next + 1, placed->from ? placed->from->text() : std::string());
+      }
+      statement.run();
+    }
+    write_networks(changes, false);  // after their VMs: the rows of VMs refer to them
+  }
+
+  Desired load() {
+    Desired out;
+    Statement networks = database.prepare("SELECT vnid, document, devices, announced FROM network");
+    networks.each([&] {
+      out.put_network(store::vnid_column(networks, 0), store::read_policy(networks, 1),
+                      read_devices(networks, 2), {});
+    });
+    Statement vms = database.prepare("SELECT vnid, vm, " + std::string(store::kVmColumns) +
+                                     ", devices, migrates_from FROM vm");
+    vms.each([&] {
+      const int next = 2 + store::kVmColumnCount;
+      PlacedVm placed{store::read_vm(vms, vms.text(1), 2), read_devices(vms, next)};
+      if (const std::string from = vms.text(next + 1); !from.empty()) placed.from = read_jid(from);
+      out.put_vm(store::vnid_column(vms, 0), std::move(placed));
+    });
+    networks.each([&] {
+      for (const DeviceName& device : read_devices(networks, 3)) {
+        out.announce(store::vnid_column(networks, 0), device);
+      }
+    });
+    return out;
+  }
+};
+
+ServerStore::ServerStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ServerStore::ServerStore(ServerStore&&) noexcept = default;
+ServerStore& ServerStore::operator=(ServerStore&&) noexcept = default;
+ServerStore::~ServerStore() = default;
+
+Result<ServerStore> ServerStore::open(const std::string& path) {
+  try {
+    return ServerStore(std::make_unique<Impl>(path));
+  } catch (const StoreError& error) {
+    return fail(Code::io, error.what());
+  }
+}
+
+Result<std::uint64_t> ServerStore::next_epoch(std::uint64_t minimum) {
+  try {
+    store::Transaction transaction(impl_->database);
+    std::uint64_t epoch = 0;
+    Statement read = impl_->database.prepare("SELECT value FROM epoch");
+    read.each([&] { epoch = store::from_column(read.integer(0)); });
+    epoch = std::max(epoch + 1, minimum);
+    impl_->database.prepare("UPDATE epoch SET value=?").bind(1, store::to_column(epoch)).run();
+    transaction.commit();
+    return epoch;
+  } catch (const StoreError& error) {
+    return fail(Code::io, error.what());
+  }
+}
+
+Result<Desired> ServerStore::load() {
+  try {
+    return impl_->load();
+  } catch (const StoreError& error) {
+    return fail(Code::io, impl_->database.path() + ": " + error.what());
+  }
+}
+
+Result<void> ServerStore::write(const ServerChanges& changes) {
+  try {
+    store::Transaction transaction(impl_->database);
+    impl_->write(changes);
+    transaction.commit();
+    return {};
+  } catch (const StoreError& error) {
+    return fail(Code::io, error.what());
+  }
+}
+
+}  // namespace tenet::server

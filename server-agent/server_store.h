@@ -1,0 +1,35 @@
+// The server agent's memory: what the operators want, and the epoch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/core/error.h"
+#include "server-agent/desired.h"
+#include "server-agent/effects.h"
+
+namespace tenet::server {
+
+class ServerStore {
+ public:
+  // Opens or makes the file. Errors: io, naming the file.
+  static Result<ServerStore> open(const std::string& path);
+  ServerStore(ServerStore&&) noexcept;
+  ServerStore& operator=(ServerStore&&) noexcept;
+  ~ServerStore();
+
+  // Raises the epoch above what it was, and to at least `minimum`; durable when it returns.
+  Result<std::uint64_t> next_epoch(std::uint64_t minimum);
+  // Errors: io, also for damaged rows.
+  Result<Desired> load();
+  // Durable when it returns. Errors: io, and then nothing is written.
+  Result<void> write(const ServerChanges& changes);
+
+ private:
+  struct Impl;
+  explicit ServerStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tenet::server
