@@ -452,6 +452,13 @@ DatapathDelta DeviceCore::datapath_delta() const {
   return out;
 }
 
+DatapathDelta DeviceCore::datapath_undo() const {
+  DatapathDelta out = datapath_delta();
+  for (auto& [vnid, intents] : out.networks) intents = intents_before_.at(vnid);
+  for (auto& [key, vm] : out.members) vm = enabled_before_.at(key);
+  return out;
+}
+
 DatapathState DeviceCore::datapath_state() const {
   DatapathState out;
   for (const auto& [vnid, network] : networks_) out.networks[vnid] = network.intents;

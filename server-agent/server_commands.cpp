@@ -1,317 +1,344 @@
-// The operators' commands: what each checks and changes.
-#include <algorithm>
+#include "server-agent/server_commands.h"
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "server-agent/server_core.h"
 
 namespace tenet::server {
 namespace {
 
-Error unknown_network(Vnid vnid) {
-  return {Code::unknown_vnid,
-          "there is no network " + vnid.text() + " on this server; create it with create-network",
-          {.entry = "vnid " + vnid.text()}};
+using protocol::FormField;
+using xmpp::CommandDone;
+using xmpp::CommandInput;
+using xmpp::CommandOutput;
+
+// ---- fields ----------------------------------------------------------------------------------
+
+FormField required(std::string var, std::string label, std::string type = "text-single") {
+  return {std::move(var), std::move(type), std::move(label), {}, {}, true};
 }
 
-Error unknown_vm(Vnid vnid, const VmId& vm) {
-  return {Code::not_found,
-          "there is no VM " + vm + " in network " + vnid.text() + " on this server",
-          {.entry = "vm " + vnid.text() + "/" + vm}};
+FormField optional(std::string var, std::string label, std::string type = "text-single") {
+  return {std::move(var), std::move(type), std::move(label)};
+}
+
+FormField vnid_field() {
+  return required("vnid", "VNID, like 4096 or 4096.2");
+}
+FormField vm_field() {
+  return required("vm", "VM");
+}
+FormField policy_field(bool is_required) {
+  FormField out{"policy", "text-multi", "Policy document (XML)"};
+  out.required = is_required;
+  return out;
+}
+FormField devices_field(std::string what) {
+  return optional("devices", "Devices, JIDs one per line (empty: " + std::move(what) + ")",
+                  "text-multi");
+}
+FormField state_field(const std::string& value) {
+  return {"state", "list-single", "State", {value}, {"associated", "pre-associated"}};
+}
+FormField reserve_field() {
+  return {"reserve", "boolean", "Reserve resources while pre-associated", {"false"}};
+}
+FormField vnid_filter() {
+  return optional("vnid", "VNID (empty: all)");
+}
+
+// ---- input -----------------------------------------------------------------------------------
+
+// A device by its JID, with the default resource if there is none.
+Result<std::set<DeviceName>> read_devices(const CommandInput& in) {
+  std::set<DeviceName> out;
+  for (const std::string& word : in.words("devices")) {
+    auto jid = Jid::parse(word);
+    if (!jid) return fail(jid.error());
+    out.insert(jid->is_bare() ? jid->with_resource("device-agent") : *jid);
+  }
+  return out;
+}
+
+Result<PolicyPtr> read_optional_policy(const CommandInput& in) {
+  const std::string text = in.lines("policy");
+  if (text.find_first_not_of(" \t\r\n") == std::string::npos) return PolicyPtr{};
+  return protocol::parse_policy(text);
+}
+
+Result<bool> read_flag(const CommandInput& in, std::string_view field) {
+  if (!in.has(field)) return false;
+  const auto value = parse_boolean(in.text(field));
+  if (!value) {
+    return fail(Code::invalid,
+                std::string(field) + " is '" + in.text(field) + "'; write true or false",
+                {.entry = std::string(field)});
+  }
+  return *value;
+}
+
+VmState read_state(const CommandInput& in) {
+  return in.text("state") == "pre-associated" ? VmState::pre_associated : VmState::associated;
+}
+
+Result<Command> read_create_network(const CommandInput& in) {
+  auto policy = protocol::parse_policy(in.lines("policy"));
+  if (!policy) return fail(policy.error());
+  auto devices = read_devices(in);
+  if (!devices) return fail(devices.error());
+  return CreateNetwork{*policy, *devices};
+}
+
+Result<Command> read_change_policy(const CommandInput& in) {
+  auto policy = protocol::parse_policy(in.lines("policy"));
+  if (!policy) return fail(policy.error());
+  return ChangePolicy{*policy};
+}
+
+Result<Command> read_delete_network(const CommandInput& in) {
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  return DeleteNetwork{*vnid};
+}
+
+Result<Command> read_create_vm(const CommandInput& in) {
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  auto mac = Mac::parse(in.text("mac"));
+  if (!mac) return fail(mac.error());
+  auto addresses = parse_addresses(in.text("ip"));
+  if (!addresses) return fail(addresses.error());
+  auto devices = read_devices(in);
+  if (!devices) return fail(devices.error());
+  auto reserve = read_flag(in, "reserve");
+  if (!reserve) return fail(reserve.error());
+  return CreateVm{*vnid,
+                  {in.text("vm"), *mac, *addresses, in.text("port"), read_state(in), *reserve},
+                  *devices};
+}
+
+Result<Command> read_activate_vm(const CommandInput& in) {
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  auto policy = read_optional_policy(in);
+  if (!policy) return fail(policy.error());
+  return ActivateVm{*vnid, in.text("vm"), *policy};
+}
+
+Result<Command> read_remove_vm(const CommandInput& in) {
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  return RemoveVm{*vnid, in.text("vm")};
+}
+
+Result<Command> read_migrate_in(const CommandInput& in) {
+  MigrateIn out;
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  out.vnid = *vnid;
+  out.vm = in.text("vm");
+  if (in.has("mac")) {
+    auto mac = Mac::parse(in.text("mac"));
+    if (!mac) return fail(mac.error());
+    out.mac = *mac;
+  }
+  auto addresses = parse_addresses(in.text("ip"));
+  if (!addresses) return fail(addresses.error());
+  out.addresses = *addresses;
+  out.port = in.text("port");
+  auto devices = read_devices(in);
+  if (!devices) return fail(devices.error());
+  out.devices = *devices;
+  out.state = read_state(in);
+  auto reserve = read_flag(in, "reserve");
+  if (!reserve) return fail(reserve.error());
+  out.reserve = *reserve;
+  if (in.has("from")) {
+    auto from = Jid::parse(in.text("from"));
+    if (!from) return fail(from.error());
+    out.from = from->is_bare() ? from->with_resource("server-agent") : *from;
+  }
+  auto policy = read_optional_policy(in);
+  if (!policy) return fail(policy.error());
+  out.policy = *policy;
+  return out;
+}
+
+Result<Command> read_resync(const CommandInput& in) {
+  auto devices = read_devices(in);
+  if (!devices) return fail(devices.error());
+  return Resync{*devices};
+}
+
+// ---- output ----------------------------------------------------------------------------------
+
+std::string detail(const std::optional<Error>& error) {
+  return error ? describe(*error) : std::string();
+}
+
+// What became of a command, device by device.
+CommandOutput receipt_output(const std::string& title, const CommandResult& result) {
+  CommandOutput out{title, {"device", "object", "state", "detail"}};
+  std::size_t enforced = 0;
+  for (const Receipt& r : result.receipts) {
+    out.rows.push_back(
+        {r.device.text(), r.object, std::string(delivery_name(r.delivery)), detail(r.error)});
+    if (r.delivery == Delivery::enforced) ++enforced;
+    if (r.delivery == Delivery::refused) {
+      out.notes.emplace_back("error",
+                             r.device.text() + " refused " + r.object + ": " + detail(r.error));
+    } else if (r.delivery != Delivery::enforced) {
+      out.notes.emplace_back("warn", r.device.text() + ": " + r.object + " is " +
+                                         std::string(delivery_name(r.delivery)) +
+                                         "; it is delivered as soon as the device answers" +
+                                         (r.error ? " (" + detail(r.error) + ")" : ""));
+    }
+  }
+  if (result.taken_back) {
+    out.notes.emplace_back("error", "no device accepted it: the change is taken back");
+  } else if (enforced == result.receipts.size()) {
+    out.notes.emplace_back("info", result.receipts.empty() ? "done; no device is concerned"
+                                                           : "done: durable and enforced on " +
+                                                                 counted(enforced, "device"));
+  }
+  return out;
+}
+
+Result<std::optional<Vnid>> read_filter(const CommandInput& in) {
+  if (!in.has("vnid")) return std::nullopt;
+  auto vnid = Vnid::parse(in.text("vnid"));
+  if (!vnid) return fail(vnid.error());
+  return *vnid;
+}
+
+Result<CommandOutput> list_networks(const ServerCore& core, const CommandInput& in) {
+  const auto filter = read_filter(in);
+  if (!filter) return fail(filter.error());
+  CommandOutput out{"Networks", {"vnid", "revision", "vms", "device", "state", "detail"}};
+  for (const auto& [vnid, network] : core.desired().networks()) {
+    if (*filter && **filter != vnid) continue;
+    const std::vector<std::string> head{vnid.text(), std::to_string(network.policy->revision()),
+                                        std::to_string(network.vms.size())};
+    const auto row = [&](const std::string& device, std::string_view state, std::string why) {
+      std::vector<std::string> cells = head;
+      cells.insert(cells.end(), {device, std::string(state), std::move(why)});
+      out.rows.push_back(std::move(cells));
+    };
+    const std::vector<Receipt> receipts = core.receipts(vnid, {});
+    for (const Receipt& r : receipts) {
+      row(r.device.text(), delivery_name(r.delivery), detail(r.error));
+    }
+    if (receipts.empty()) row("", "defined", "no device has it: it has no VM");
+  }
+  return out;
+}
+
+Result<CommandOutput> list_vms(const ServerCore& core, const CommandInput& in) {
+  const auto filter = read_filter(in);
+  if (!filter) return fail(filter.error());
+  CommandOutput out{"VMs",
+                    {"vnid", "vm", "mac", "ip", "port", "state", "device", "delivery", "detail"}};
+  for (const auto& [vnid, network] : core.desired().networks()) {
+    if (*filter && **filter != vnid) continue;
+    for (const auto& [id, placed] : network.vms) {
+      const Vm& vm = *placed.vm;
+      for (const Receipt& r : core.receipts(vnid, id)) {
+        out.rows.push_back({vnid.text(), id, vm.mac.text(), addresses_text(vm), vm.port,
+                            std::string(state_name(vm.state)), r.device.text(),
+                            std::string(delivery_name(r.delivery)), detail(r.error)});
+      }
+    }
+  }
+  return out;
+}
+
+Result<CommandOutput> list_devices(const ServerCore& core, const CommandInput&) {
+  CommandOutput out{"Devices",
+                    {"device", "state", "networks", "vms", "pending", "refused", "detail"}};
+  for (const auto& [device, link] : core.links()) {
+    std::size_t vms = 0;
+    for (const auto& [vnid, network] : link.acknowledged()) vms += network.vms.size();
+    out.rows.push_back({device.text(), std::string(link.state()),
+                        std::to_string(link.acknowledged().size()), std::to_string(vms),
+                        std::to_string(link.pending()), std::to_string(link.refused()),
+                        detail(link.error())});
+  }
+  return out;
 }
 
 }  // namespace
 
-Result<std::set<DeviceName>> ServerCore::known_devices(const std::set<DeviceName>& named) const {
-  if (named.empty()) {
-    std::set<DeviceName> all;
-    for (const auto& [device, link] : links_) all.insert(device);
-    return all;
-  }
-  for (const DeviceName& device : named) {
-    if (links_.contains(device)) continue;
-    std::vector<std::string> known;
-    for (const auto& [name, link] : links_) known.push_back(name.text());
-    return fail(Code::not_found,
-                "the device " + device.text() +
-                    " is not in this agent's configuration; known are " + join(known, ", "),
-                {.entry = "device " + device.text()});
-  }
-  return named;
-}
-
-Result<void> ServerCore::check_size(const Policy& policy) const {
-  const std::size_t bytes = canonical_text(policy.format()).size();
-  if (bytes <= options_.max_policy_bytes) return {};
-  return fail(Code::invalid,
-              "the policy takes " + std::to_string(bytes) + " bytes on the wire, more than the " +
-                  std::to_string(options_.max_policy_bytes) + " that fit into one stanza",
-              {.entry = "policy of vnid " + policy.vnid().text()});
-}
-
-Result<bool> ServerCore::check_order(const Policy& now, const Policy& next) const {
-  if (now == next) return false;
-  const std::string vnid = now.vnid().text();
-  const Witness witness{.entry = "revision " + std::to_string(next.revision()),
-                        .against = "revision " + std::to_string(now.revision())};
-  if (next.revision() < now.revision()) {
-    return fail(Code::stale_revision,
-                "revision " + std::to_string(next.revision()) + " of network " + vnid +
-                    " is older than revision " + std::to_string(now.revision()) +
-                    "; write a revision above it",
-                witness);
-  }
-  if (next.revision() == now.revision()) {
-    return fail(Code::policy_conflict,
-                "revision " + std::to_string(now.revision()) + " of network " + vnid +
-                    " exists with other content; raise the revision",
-                witness);
-  }
-  return true;
-}
-
-Result<void> ServerCore::create_network(CommandId id, const PolicyPtr& policy,
-                                        const std::set<DeviceName>& devices, bool announce) {
-  if (auto size = check_size(*policy); !size) return size;
-  const Vnid vnid = policy->vnid();
-  desired_.put_network(vnid, policy, devices, announce ? devices : std::set<DeviceName>{});
-  store_network(vnid);
-  if (announce) touch(devices, {vnid, {}});
-  if (announce) await(id, devices, {vnid, {}});
-  on_undo(id, [policy](ServerCore& core) {
-    const Network* network = core.desired_.find(policy->vnid());
-    if (network == nullptr || network->policy != policy || !network->vms.empty()) return;
-    const auto devices_then = network->devices;
-    core.desired_.erase_network(policy->vnid());
-    core.store_network(policy->vnid());
-    core.touch(devices_then, {policy->vnid(), {}});
-  });
-  return {};
-}
-
-Result<void> ServerCore::run(CommandId id, const CreateNetwork& command) {
-  const Vnid vnid = command.policy->vnid();
-  auto devices = known_devices(command.devices);
-  if (!devices) return fail(devices.error());
-  if (const Network* network = desired_.find(vnid)) {
-    if (*network->policy != *command.policy) {
-      return fail(Code::policy_conflict,
-                  "network " + vnid.text() + " exists with revision " +
-                      std::to_string(network->policy->revision()) +
-                      "; change it with change-policy, or delete it first",
-                  {.entry = "vnid " + vnid.text()});
-    }
-    // Once more the same: the answer tells how far it has got.
-    for (const Receipt& r : receipts(vnid, {})) await(id, {r.device}, {vnid, {}});
-    return {};
-  }
-  return create_network(id, command.policy, *devices, true);
-}
-
-void ServerCore::change_policy(CommandId id, const PolicyPtr& policy) {
-  const PolicyPtr old = desired_.find(policy->vnid())->policy;
-  put_policy(policy->vnid(), policy);
-  on_undo(id, [old, policy](ServerCore& core) {
-    const Network* now = core.desired_.find(policy->vnid());
-    if (now != nullptr && now->policy == policy) core.put_policy(policy->vnid(), old);
-  });
-}
-
-Result<void> ServerCore::run(CommandId id, const ChangePolicy& command) {
-  const Vnid vnid = command.policy->vnid();
-  const Network* network = desired_.find(vnid);
-  if (network == nullptr) return fail(unknown_network(vnid));
-  if (auto size = check_size(*command.policy); !size) return size;
-  auto newer = check_order(*network->policy, *command.policy);
-  if (!newer) return fail(newer.error());
-  if (*newer) change_policy(id, command.policy);
-  for (const Receipt& r : receipts(vnid, {})) await(id, {r.device}, {vnid, {}});
-  return {};
-}
-
-Result<void> ServerCore::run(CommandId id, const DeleteNetwork& command) {
-  const Network* network = desired_.find(command.vnid);
-  if (network == nullptr) return fail(unknown_network(command.vnid));
-  if (!network->vms.empty()) {
-    std::vector<std::string> names;
-    for (const auto& [vm, placed] : network->vms) {
-      if (names.size() < 3) names.push_back(vm);
-    }
-    return fail(Code::vm_conflict,
-                "network " + command.vnid.text() + " still has " +
-                    counted(network->vms.size(), "VM") + " (" + join(names, ", ") +
-                    (network->vms.size() > 3 ? ", ..." : "") + "); remove them first",
-                {.entry = "vnid " + command.vnid.text(), .against = "vm " + names.front()});
-  }
-  const std::set<DeviceName> devices = network->announced;
-  desired_.erase_network(command.vnid);
-  store_network(command.vnid);
-  touch(devices, {command.vnid, {}});
-  await(id, devices, {command.vnid, {}});
-  return {};
-}
-
-Result<void> ServerCore::check_mac(Vnid vnid, const Vm& vm,
-                                   const std::set<DeviceName>& devices) const {
-  const auto taken = desired_.mac_conflict(vnid, vm.id, vm.mac, devices);
-  if (!taken) return {};
-  return fail(Code::vm_conflict,
-              "the MAC " + vm.mac.text() + " belongs to VM " + taken->second + " of network " +
-                  taken->first.text(),
-              {.entry = "mac " + vm.mac.text(),
-               .against = "vm " + taken->first.text() + "/" + taken->second});
-}
-
-Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, bool may_exist) {
-  const VmId name = vm.vm->id;
-  if (auto free = check_mac(vnid, *vm.vm, vm.devices); !free) return free;
-  std::optional<PlacedVm> before;
-  if (const PlacedVm* old = desired_.find(vnid, name)) {
-    const bool same = *old->vm == *vm.vm && old->devices == vm.devices;
-    if (!same && !may_exist) {
-      return fail(Code::vm_conflict,
-                  "VM " + name + " exists in network " + vnid.text() +
-                      " with other values; remove it first",
-                  {.entry = "vm " + vnid.text() + "/" + name});
-    }
-    before = *old;
-    await(id, vm.devices, {vnid, name});
-    if (same) return {};
-  } else {
-    await(id, vm.devices, {vnid, name});
-  }
-  const std::set<DeviceName> announced = desired_.find(vnid)->announced;
-  put_vm(vnid, vm);
-  on_undo(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
-    const PlacedVm* now = core.desired_.find(vnid, placed->id);
-    if (now == nullptr || now->vm != placed) return;
-    if (before) {
-      core.put_vm(vnid, *before);
-      return;
-    }
-    const std::set<DeviceName> devices = now->devices;
-    core.erase_vm(vnid, placed->id);
-    for (const DeviceName& device : devices) {
-      if (announced.contains(device) && !core.desired_.find(vnid)->wanted_on(device)) {
-        core.desired_.announce(vnid, device);
-      }
-    }
-    core.store_network(vnid);
-  });
-  return {};
-}
-
-Result<void> ServerCore::run(CommandId id, const CreateVm& command) {
-  const Network* network = desired_.find(command.vnid);
-  if (network == nullptr) return fail(unknown_network(command.vnid));
-  auto vm = make_vm(command.vm);
-  if (!vm) return fail(vm.error());
-  auto devices = known_devices(command.devices.empty() ? network->devices : command.devices);
-  if (!devices) return fail(devices.error());
-  return place_vm(id, command.vnid, {std::make_shared<const Vm>(*vm), *devices}, false);
-}
-
-Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
-  const Network* network = desired_.find(command.vnid);
-  if (network == nullptr) return fail(unknown_network(command.vnid));
-  const PlacedVm* old = desired_.find(command.vnid, command.vm);
-  if (old == nullptr) return fail(unknown_vm(command.vnid, command.vm));
-  PlacedVm placed = *old;
-  Vm vm = *placed.vm;
-  vm.state = VmState::associated;
-  vm.reserve = false;
-  placed.vm = std::make_shared<const Vm>(std::move(vm));
-  if (command.policy) {
-    if (command.policy->vnid() != command.vnid) {
-      return fail(Code::invalid, "the policy is of VNID " + command.policy->vnid().text(),
-                  {.entry = "vnid " + command.vnid.text()});
-    }
-    if (auto size = check_size(*command.policy); !size) return size;
-    auto newer = check_order(*network->policy, *command.policy);
-    if (!newer) return fail(newer.error());
-    if (*newer) change_policy(id, command.policy);
-    await(id, placed.devices, {command.vnid, {}});
-  }
-  return place_vm(id, command.vnid, placed, true);
-}
-
-Result<void> ServerCore::run(CommandId id, const RemoveVm& command) {
-  if (desired_.find(command.vnid) == nullptr) return fail(unknown_network(command.vnid));
-  const PlacedVm* vm = desired_.find(command.vnid, command.vm);
-  if (vm == nullptr) return fail(unknown_vm(command.vnid, command.vm));
-  await(id, vm->devices, {command.vnid, command.vm});
-  erase_vm(command.vnid, command.vm);
-  return {};
-}
-
-Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
-  const Network* network = desired_.find(command.vnid);
-  PolicyPtr policy = command.policy;
-  const bool lacks_policy = network == nullptr && !policy;
-  if (lacks_policy || !command.mac) {
-    if (!command.from) {
-      return fail(Code::invalid,
-                  lacks_policy ? "network " + command.vnid.text() +
-                                     " is not on this server: write `from`, the server agent to "
-                                     "fetch its policy from, or `policy`"
-                               : std::string("write `mac`, or `from`, the server agent to ask"),
-                  {.entry = "vm " + command.vnid.text() + "/" + command.vm});
-    }
-    migrations_[id] = command;
-    effects_.queries.push_back({*command.from, id, {command.vnid, command.vm}});
-    return {};
-  }
-  auto devices = known_devices(command.devices.empty() && network != nullptr ? network->devices
-                                                                             : command.devices);
-  if (!devices) return fail(devices.error());
-  auto vm = make_vm(
-      {command.vm, *command.mac, command.addresses, command.port, command.state, command.reserve});
-  if (!vm) return fail(vm.error());
-  if (auto free = check_mac(command.vnid, *vm, *devices); !free) return free;
-  if (network == nullptr) {
-    if (policy->vnid() != command.vnid) {
-      return fail(Code::invalid, "the policy is of VNID " + policy->vnid().text(),
-                  {.entry = "vnid " + command.vnid.text()});
-    }
-    // The VM carries the claim, so that the policy goes just where the VM goes.
-    if (auto made = create_network(id, policy, *devices, false); !made) return made;
-  }
-  return place_vm(id, command.vnid, {std::make_shared<const Vm>(*vm), *devices, command.from},
-                  true);
-}
-
-void ServerCore::peer_answer(CommandId id, const Result<NetworkAnswer>& answer_) {
-  const auto waiting = migrations_.find(id);
-  if (waiting == migrations_.end()) return;
-  MigrateIn command = std::move(waiting->second);
-  migrations_.erase(waiting);
-  if (!answer_) {
-    Error error = answer_.error();
-    error.text = "the migration's source " + command.from->text() + " answered: " + error.text;
-    answer(id, {.error = error});
-    return;
-  }
-  if (desired_.find(command.vnid) == nullptr && !command.policy) command.policy = answer_->policy;
-  if (!command.mac) {
-    if (!answer_->vm) {
-      answer(id, {.error = unknown_vm(command.vnid, command.vm)});
-      return;
-    }
-    command.mac = answer_->vm->mac;
-    if (command.addresses.empty()) command.addresses = answer_->vm->addresses;
-  }
-  if (auto result = run(id, command); !result) answer(id, {.error = result.error()});
-}
-
-Result<void> ServerCore::run(CommandId id, const Resync& command) {
-  auto devices = known_devices(command.devices);
-  if (!devices) return fail(devices.error());
-  LinkContext c = context();
-  for (const DeviceName& device : *devices) {
-    links_.at(device).resync(c);
-    waits_[id].synchronizing.insert(device);
-  }
-  return {};
+std::vector<xmpp::AdhocCommand> server_commands(const ServerCore& core, SubmitCommand submit) {
+  using Read = Result<Command> (*)(const CommandInput&);
+  using List = Result<CommandOutput> (*)(const ServerCore&, const CommandInput&);
+  const auto action = [&submit](std::string node, const std::string& name, std::string summary,
+                                std::vector<FormField> fields, Read read) {
+    return xmpp::AdhocCommand{
+        node, name, std::move(summary), std::move(fields),
+        [submit, read, node, name](const CommandInput& in, const CommandDone& done) {
+          auto command = read(in);
+          if (!command) {
+            done(fail(command.error()));
+            return;
+          }
+          submit(*std::move(command), node + " by " + in.from().text(),
+                 [done, name](const CommandResult& result) {
+                   if (result.error) {
+                     done(fail(*result.error));
+                   } else {
+                     done(receipt_output(name, result));
+                   }
+                 });
+        }};
+  };
+  const auto list = [&core](std::string node, std::string name, std::string summary,
+                            std::vector<FormField> fields, List function) {
+    return xmpp::AdhocCommand{std::move(node), std::move(name), std::move(summary),
+                              std::move(fields),
+                              [&core, function](const CommandInput& in, const CommandDone& done) {
+                                done(function(core, in));
+                              }};
+  };
+  const FormField port = optional("port", "Port of the device (empty: unknown)");
+  const FormField ip = optional("ip", "IPv4 and IPv6 addresses, with spaces between");
+  return {
+      action("create-network", "Create a network",
+             "Sends the policy of a new VNID to its devices, once.",
+             {policy_field(true), devices_field("all")}, read_create_network),
+      action("change-policy", "Change a policy",
+             "Replaces the policy of a VNID, once per device, whatever the number of VMs.",
+             {policy_field(true)}, read_change_policy),
+      action("delete-network", "Delete a network", "Forgets a network that has no VMs.",
+             {vnid_field()}, read_delete_network),
+      action("create-vm", "Create a VM", "Associates, or pre-associates, a VM with its network.",
+             {vnid_field(), vm_field(), required("mac", "MAC, like 52:54:00:12:34:56"), ip, port,
+              devices_field("those of the network"), state_field("associated"), reserve_field()},
+             read_create_vm),
+      action("activate-vm", "Activate a VM",
+             "Associates a pre-associated VM; a newer policy may come along.",
+             {vnid_field(), vm_field(), policy_field(false)}, read_activate_vm),
+      action("remove-vm", "Remove a VM",
+             "Dissociates a VM; with the last one the policy is withdrawn.",
+             {vnid_field(), vm_field()}, read_remove_vm),
+      action("migrate-out", "Migrate a VM out",
+             "First half of a migration: the VM leaves this server.", {vnid_field(), vm_field()},
+             read_remove_vm),
+      action("migrate-in", "Migrate a VM in",
+             "Second half of a migration: the VM comes to this server.",
+             {vnid_field(), vm_field(), optional("mac", "MAC (empty: as the source says)"), ip,
+              port, devices_field("those of the network, or all"), state_field("associated"),
+              reserve_field(), optional("from", "JID of the server agent that the VM leaves"),
+              policy_field(false)},
+             read_migrate_in),
+      action("resync", "Compare with the devices",
+             "Compares digests with the devices and sends what differs; refused is tried again.",
+             {devices_field("all")}, read_resync),
+      list("list-networks", "List networks", "The networks, and how far each device has them.",
+           {vnid_filter()}, list_networks),
+      list("list-vms", "List VMs", "The VMs, and how far each device has them.", {vnid_filter()},
+           list_vms),
+      list("list-devices", "List devices", "The device agents, and how the conversation stands.",
+           {}, list_devices),
+  };
 }
 
 }  // namespace tenet::server

@@ -42,19 +42,6 @@ DatapathDelta difference(const DatapathState& from, const DatapathState& to) {
   return out;
 }
 
-DatapathDelta inverse(const DatapathDelta& delta, const DatapathState& before) {
-  DatapathDelta out;
-  for (const auto& [vnid, intents] : delta.networks) {
-    const auto old = before.networks.find(vnid);
-    out.networks[vnid] = old == before.networks.end() ? std::nullopt : std::optional(old->second);
-  }
-  for (const auto& [key, vm] : delta.members) {
-    const auto old = before.members.find(key);
-    out.members[key] = old == before.members.end() ? nullptr : old->second;
-  }
-  return out;
-}
-
 void merge(DatapathState& state, const DatapathDelta& delta) {
   for (const auto& [vnid, intents] : delta.networks) {
     if (intents) {

@@ -39,8 +39,6 @@ struct DatapathDelta {
 };
 // The delta that turns `from` into `to`.
 DatapathDelta difference(const DatapathState& from, const DatapathState& to);
-// The delta that takes `delta` back, given the state before it.
-DatapathDelta inverse(const DatapathDelta& delta, const DatapathState& before);
 void merge(DatapathState& state, const DatapathDelta& delta);
 
 // Which intents the driver can enforce; for the others the reason why not.

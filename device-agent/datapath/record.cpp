@@ -1,0 +1,66 @@
+#include "device-agent/datapath/record.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+
+namespace tenet::device {
+
+RecordDriver::RecordDriver(std::string file, const std::vector<std::string>& unsupported)
+    : file_(std::move(file)) {
+  for (std::size_t i = 0; i < kIntentNames.size(); ++i) {
+    if (std::find(unsupported.begin(), unsupported.end(), kIntentNames[i]) != unsupported.end()) {
+      capabilities_.unsupported_because[i] =
+          "the configuration names " + std::string(kIntentNames[i]) + " as unsupported";
+    }
+  }
+}
+
+std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {
+  if (delta.empty()) return {};
+  if (file_.empty()) {
+    merge(state_, delta);
+    return {};
+  }
+  DatapathState next = state_;
+  merge(next, delta);
+  if (auto written = write_file(next); !written) {
+    std::vector<DriverRefusal> refusals;
+    for (const auto& [vnid, intents] : delta.networks) refusals.push_back({vnid, written.error()});
+    for (const auto& [key, vm] : delta.members) refusals.push_back({key, written.error()});
+    return refusals;
+  }
+  state_ = std::move(next);
+  return {};
+}
+
+// A new file in the place of the old one, so that readers never see half of it.
+Result<void> RecordDriver::write_file(const DatapathState& state) const {
+  const std::string next = file_ + ".new";
+  std::ofstream out(next);
+  out << text(state);
+  out.close();
+  if (!out || std::rename(next.c_str(), file_.c_str()) != 0) {
+    return fail(Code::busy, "the record file " + file_ + " cannot be written");
+  }
+  return {};
+}
+
+std::string text(const DatapathState& state) {
+  std::string out;
+  for (const auto& [vnid, intents] : state.networks) {
+    out += "network " + vnid.text() + "\n";
+    for (const Intent& intent : intents) {
+      out += "network " + vnid.text() + " " + tenet::text(intent) + "\n";
+    }
+  }
+  for (const auto& [key, vm] : state.members) {
+    out += "vm " + text(key) + " mac " + vm->mac.text();
+    if (!vm->addresses.empty()) out += " ip " + addresses_text(*vm);
+    if (!vm->port.empty()) out += " port " + vm->port;
+    out += "\n";
+  }
+  return out;
+}
+
+}  // namespace tenet::device

@@ -1,0 +1,281 @@
+#include "device-agent/device_agent.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+
+#include "common/protocol/codec.h"
+#include "common/protocol/names.h"
+#include "common/runtime/log.h"
+#include "device-agent/device_commands.h"
+
+namespace tenet::device {
+namespace {
+
+xmpp::SessionHandlers handlers() {
+  xmpp::SessionHandlers out;
+  out.online = [] {
+    log::info("online");
+    runtime::Daemon::notify("STATUS=online");
+  };
+  out.offline = [](const Error& why) {
+    // Law 5: nothing else happens; the datapath stays as it is.
+    log::warning("offline", {{"reason", describe(why)}});
+    runtime::Daemon::notify("STATUS=offline: " + why.text);
+  };
+  out.presence = [](const Jid& peer, bool available) {
+    log::info(available ? "server available" : "server unavailable", {{"server", peer.text()}});
+  };
+  if (log::enabled(log::Level::trace)) {
+    out.trace = [](std::string_view direction, const std::string& xml) {
+      log::trace("stanza", {{"direction", std::string(direction)}, {"xml", xml}});
+    };
+  }
+  return out;
+}
+
+xmpp::SessionOptions session_options(const DeviceConfig& config) {
+  xmpp::SessionOptions out = config.xmpp;
+  out.client_name = "Tenet device agent";
+  return out;
+}
+
+bool touches(const Operation& operation, const DriverRefusal& refusal) {
+  if (const auto* vnid = std::get_if<Vnid>(&refusal.culprit)) {
+    return operation_vnid(operation) == *vnid;
+  }
+  const MemberKey& key = std::get<MemberKey>(refusal.culprit);
+  const auto* associate = std::get_if<Associate>(&operation);
+  const auto* dissociate = std::get_if<Dissociate>(&operation);
+  return operation_vnid(operation) == key.vnid &&
+         ((associate != nullptr && associate->vm->id == key.vm) ||
+          (dissociate != nullptr && dissociate->vm == key.vm) ||
+          std::holds_alternative<PolicyWithdraw>(operation));
+}
+
+}  // namespace
+
+DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::string config_path,
+                         DeviceStore store, std::unique_ptr<Driver> driver)
+    : daemon_(daemon),
+      config_(std::move(config)),
+      config_path_(std::move(config_path)),
+      store_(std::move(store)),
+      driver_(std::move(driver)),
+      core_({config_.baseline, config_.capacity, driver_->capabilities()}),
+      session_(daemon.io(), session_options(config_), handlers()),
+      commands_(session_, device_commands(core_),
+                [this](const Jid& jid) { return config_.operators.contains(jid); }) {
+  session_.serve(
+      std::string(protocol::kNamespace),
+      [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
+        receive(iq, responder);
+      });
+  for (const Jid& server : config_.servers) session_.watch(server);
+  daemon_.on_stop([this](std::function<void()> done) { session_.stop(std::move(done)); });
+  daemon_.on_reload([this] { reload(); });
+}
+
+Result<void> DeviceAgent::start() {
+  auto stored = store_.load();
+  if (!stored) return fail(stored.error());
+  core_.load(*stored);
+  auto in_force = driver_->read();
+  if (!in_force) return fail(in_force.error());
+  const DatapathDelta delta = difference(*in_force, core_.datapath_state());
+  const std::vector<DriverRefusal> refusals = driver_->apply(delta);
+  if (!refusals.empty()) {
+    Error error = refusals.front().error;
+    error.text = "the datapath refuses what the store holds: " + error.text;
+    return fail(error);
+  }
+  log::info("restored", {{"networks", std::to_string(core_.networks().size())},
+                         {"members", std::to_string(stored->members.size())},
+                         {"repaired", std::to_string(delta.networks.size() + delta.members.size())},
+                         {"driver", std::string(driver_->name())}});
+  session_.start();
+  return {};
+}
+
+void DeviceAgent::receive(const xmpp::IncomingIq& iq,
+                          const std::shared_ptr<xmpp::Responder>& responder) {
+  if (std::find(config_.servers.begin(), config_.servers.end(), iq.from) == config_.servers.end()) {
+    log::warning("request of a stranger refused", {{"from", iq.from.text()}});
+    responder->error(Error{Code::forbidden,
+                           iq.from.text() + " is not a server agent of this device; name it in "
+                                            "[[server]] of the device agent's configuration",
+                           {.entry = iq.from.text()}});
+    return;
+  }
+  auto request = protocol::parse_request(iq.payload);
+  if (!request) {
+    log::warning("malformed request refused",
+                 {{"from", iq.from.text()}, {"reason", describe(request.error())}});
+    responder->error(request.error());
+    return;
+  }
+  const bool changes =
+      std::holds_alternative<Batch>(*request) || std::holds_alternative<Hello>(*request);
+  if (changes != (iq.type == xmpp::IqType::set)) {
+    responder->error(Error{
+        Code::invalid,
+        std::string("send ") + iq.payload.name + " as an IQ of type " + (changes ? "set" : "get"),
+        {.entry = iq.payload.name}});
+    return;
+  }
+  if (pending_.empty()) asio::post(daemon_.io(), [this] { flush(); });
+  pending_.push_back({iq.from.bare().text(), *std::move(request), responder});
+}
+
+void DeviceAgent::flush() {
+  std::vector<Pending> pending = std::exchange(pending_, {});
+  // Each round that fails refuses at least one more operation, so that this ends.
+  while (!round(pending)) {
+  }
+}
+
+Result<Answer> DeviceAgent::handle(const Pending& pending) {
+  if (const auto* hello = std::get_if<Hello>(&pending.request)) {
+    auto root = core_.hello(pending.server, hello->sequence);
+    if (!root) return fail(root.error());
+    return Answer(HelloAnswer{*root});
+  }
+  if (const auto* compare = std::get_if<Compare>(&pending.request)) {
+    return Answer(core_.compare(pending.server, *compare));
+  }
+  if (const auto* batch = std::get_if<Batch>(&pending.request)) {
+    auto answer = core_.batch(pending.server, *batch, pending.refused);
+    if (!answer) return fail(answer.error());
+    return Answer(*std::move(answer));
+  }
+  return Answer(SyncedAnswer{digest(core_.view(pending.server))});
+}
+
+bool DeviceAgent::round(std::vector<Pending>& pending) {
+  std::vector<Result<Answer>> answers;
+  answers.reserve(pending.size());
+  for (const Pending& p : pending) answers.push_back(handle(p));
+
+  const DeviceChanges changes = core_.changes();
+  if (changes.empty()) {
+    core_.commit();
+    answer_all(pending, answers);
+    return true;
+  }
+  if (auto written = store_.write(changes); !written) {
+    core_.rollback();
+    fail_all(pending, written.error());
+    return true;
+  }
+  const std::vector<DriverRefusal> refusals = driver_->apply(core_.datapath_delta());
+  if (!refusals.empty()) {
+    store_.rollback();
+    core_.rollback();
+    refuse_culprits(pending, refusals);
+    return false;
+  }
+  if (auto committed = store_.commit(); !committed) {
+    const DatapathDelta undo = core_.datapath_undo();
+    core_.rollback();
+    if (!driver_->apply(undo).empty()) {
+      // Datapath and store differ now, and only a start repairs that.
+      log::error("the datapath cannot be taken back after a failed commit, ending");
+      daemon_.end(1);
+    }
+    fail_all(pending, committed.error());
+    return true;
+  }
+  core_.commit();
+  answer_all(pending, answers);
+  return true;
+}
+
+void DeviceAgent::refuse_culprits(std::vector<Pending>& pending,
+                                  const std::vector<DriverRefusal>& refusals) {
+  bool progress = false;
+  for (Pending& p : pending) {
+    const auto* batch = std::get_if<Batch>(&p.request);
+    if (batch == nullptr) continue;
+    for (std::size_t i = 0; i < batch->operations.size(); ++i) {
+      for (const DriverRefusal& refusal : refusals) {
+        if (!touches(batch->operations[i], refusal)) continue;
+        progress = p.refused.try_emplace(i, refusal.error).second || progress;
+      }
+    }
+  }
+  if (progress) return;
+  // The datapath names nobody we know: all of it is refused, rather than tried for ever.
+  for (Pending& p : pending) {
+    const auto* batch = std::get_if<Batch>(&p.request);
+    if (batch == nullptr) continue;
+    for (std::size_t i = 0; i < batch->operations.size(); ++i) {
+      p.refused.try_emplace(i, refusals.front().error);
+    }
+  }
+}
+
+void DeviceAgent::answer_all(const std::vector<Pending>& pending,
+                             const std::vector<Result<Answer>>& answers) {
+  for (std::size_t i = 0; i < pending.size(); ++i) {
+    log_batch(pending[i], answers[i]);
+    if (answers[i]) {
+      pending[i].responder->result(protocol::to_element(*answers[i]));
+    } else {
+      pending[i].responder->error(answers[i].error());
+    }
+  }
+}
+
+// The store failed: nothing has changed, and the same request may succeed later.
+void DeviceAgent::fail_all(const std::vector<Pending>& pending, const Error& error) {
+  log::error("the store failed, requests are refused as busy", {{"reason", error.text}});
+  for (const Pending& p : pending) {
+    p.responder->error(Error{Code::busy, "the device cannot write its store: " + error.text});
+  }
+}
+
+void DeviceAgent::log_batch(const Pending& pending, const Result<Answer>& answer) const {
+  const auto* batch = std::get_if<Batch>(&pending.request);
+  if (!answer) {
+    log::warning("request refused",
+                 {{"server", pending.server}, {"reason", describe(answer.error())}});
+    return;
+  }
+  if (batch == nullptr) return;
+  const auto& results = std::get<BatchAnswer>(*answer).results;
+  const std::string trace = pending.server + ":" + text(batch->sequence);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const std::string place = trace + "/" + std::to_string(i + 1);
+    if (results[i]) {
+      log::warning("operation refused", {{"trace", place},
+                                         {"operation", text(batch->operations[i])},
+                                         {"reason", describe(*results[i])}});
+    } else {
+      log::debug("operation done", {{"trace", place}, {"operation", text(batch->operations[i])}});
+    }
+  }
+  log::info("batch applied", {{"trace", trace}, {"operations", std::to_string(results.size())}});
+}
+
+void DeviceAgent::reload() {
+  auto next = load_device_config(config_path_);
+  if (!next) {
+    log::error("reload refused, the configuration stays as it was",
+               {{"reason", next.error().text}});
+    return;
+  }
+  if (auto configured = log::configure(next->log); !configured) {
+    log::error("the log stays as it was", {{"reason", configured.error().text}});
+  }
+  for (const Jid& server : config_.servers) {
+    const auto& kept = next->servers;
+    if (std::find(kept.begin(), kept.end(), server) == kept.end()) session_.unwatch(server);
+  }
+  for (const Jid& server : next->servers) session_.watch(server);
+  config_.operators = next->operators;
+  config_.servers = next->servers;
+  config_.log = next->log;
+  core_.set_limits(next->baseline, next->capacity);
+  log::info("reloaded: operators, servers, baseline, capacity, log; the rest needs a restart");
+}
+
+}  // namespace tenet::device

@@ -1,0 +1,33 @@
+// The device agent's configuration file.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/core/jid.h"
+#include "common/runtime/log.h"
+#include "common/xmpp/session.h"
+#include "device-agent/baseline.h"
+#include "device-agent/capacity.h"
+
+namespace tenet::device {
+
+struct DeviceConfig {
+  xmpp::SessionOptions xmpp;
+  log::Options log;
+  std::set<Jid> operators;
+  std::vector<Jid> servers;  // full JIDs of server agents
+  std::string state;
+  std::string driver;
+  std::string record_file;
+  std::vector<std::string> unsupported;  // intents that the record driver shall refuse
+  Baseline baseline;
+  Capacity capacity;
+};
+
+// Errors: configuration, with every problem of the file, one per line.
+Result<DeviceConfig> load_device_config(const std::string& path);
+
+}  // namespace tenet::device

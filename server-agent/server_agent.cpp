@@ -1,0 +1,262 @@
+#include "server-agent/server_agent.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <iterator>
+
+#include "common/protocol/codec.h"
+#include "common/protocol/names.h"
+#include "common/runtime/log.h"
+
+namespace tenet::server {
+namespace {
+
+constexpr std::chrono::seconds kStoreRetry{1};
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+}
+
+void append(ServerEffects& to, ServerEffects from) {
+  for (auto& [vnid, row] : from.store.networks) to.store.networks[vnid] = std::move(row);
+  for (auto& [key, row] : from.store.vms) to.store.vms[key] = std::move(row);
+  append(to.sends, from.sends);
+  append(to.queries, from.queries);
+  append(to.answers, from.answers);
+  append(to.timers, from.timers);
+}
+
+xmpp::SessionOptions session_options(const ServerConfig& config) {
+  xmpp::SessionOptions out = config.xmpp;
+  out.client_name = "Tenet server agent";
+  return out;
+}
+
+}  // namespace
+
+ServerAgent::ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::string config_path,
+                         ServerStore store, ServerCore core)
+    : daemon_(daemon),
+      config_(std::move(config)),
+      config_path_(std::move(config_path)),
+      store_(std::move(store)),
+      core_(std::move(core)),
+      session_(daemon.io(), session_options(config_), handlers()),
+      commands_(session_,
+                server_commands(core_,
+                                [this](Command c, const std::string& what, CommandReply reply) {
+                                  command(std::move(c), what, std::move(reply));
+                                }),
+                [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      store_retry_(daemon.io()) {
+  session_.serve(
+      std::string(protocol::kNamespace),
+      [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
+        receive(iq, responder);
+      });
+  for (const Jid& device : config_.devices) session_.watch(device);
+  daemon_.on_stop([this](std::function<void()> done) { session_.stop(std::move(done)); });
+  daemon_.on_reload([this] { reload(); });
+}
+
+void ServerAgent::start() {
+  log::info("restored", {{"networks", std::to_string(core_.desired().networks().size())},
+                         {"epoch", std::to_string(core_.epoch())}});
+  session_.start();
+}
+
+xmpp::SessionHandlers ServerAgent::handlers() {
+  xmpp::SessionHandlers out;
+  out.online = [] {
+    log::info("online");
+    runtime::Daemon::notify("STATUS=online");
+  };
+  out.offline = [this](const Error& why) {
+    log::warning("offline", {{"reason", describe(why)}});
+    runtime::Daemon::notify("STATUS=offline: " + why.text);
+    post([this](ServerCore& core) {
+      for (const Jid& device : config_.devices) core.device_unavailable(device);
+    });
+  };
+  out.presence = [this](const Jid& peer, bool available) {
+    log::info(available ? "device available" : "device unavailable", {{"device", peer.text()}});
+    post([peer, available](ServerCore& core) {
+      if (available) {
+        core.device_available(peer);
+      } else {
+        core.device_unavailable(peer);
+      }
+    });
+  };
+  if (log::enabled(log::Level::trace)) {
+    out.trace = [](std::string_view direction, const std::string& xml) {
+      log::trace("stanza", {{"direction", std::string(direction)}, {"xml", xml}});
+    };
+  }
+  return out;
+}
+
+// ---- effects ---------------------------------------------------------------------------------
+
+void ServerAgent::post(const std::function<void(ServerCore&)>& event) {
+  event(core_);
+  if (scheduled_) return;
+  scheduled_ = true;
+  asio::post(daemon_.io(), [this] {
+    scheduled_ = false;
+    perform();
+  });
+}
+
+void ServerAgent::perform() {
+  append(held_, core_.take());
+  if (!held_.store.empty()) {
+    if (auto written = store_.write(held_.store); !written) {
+      // What is not durable must not show outside: everything waits, and the store is tried again.
+      log::error("the store failed, commands and messages wait for it",
+                 {{"reason", written.error().text}});
+      runtime::Daemon::notify("STATUS=the store failed: " + written.error().text);
+      store_failing_ = true;
+      store_retry_.expires_after(kStoreRetry);
+      store_retry_.async_wait([this](const std::error_code& error) {
+        if (!error) perform();
+      });
+      return;
+    }
+  }
+  if (std::exchange(store_failing_, false)) log::info("the store works again");
+  const ServerEffects effects = std::exchange(held_, {});
+  for (const Send& send : effects.sends) perform(send);
+  for (const PeerQuery& query : effects.queries) perform(query);
+  for (const Timer& timer : effects.timers) perform(timer);
+  for (const Answered& answered : effects.answers) perform(answered);
+}
+
+void ServerAgent::perform(const Send& send) {
+  if (const auto* batch = std::get_if<Batch>(&send.request)) {
+    const std::string trace = config_.xmpp.jid.bare().text() + ":" + text(batch->sequence);
+    log::info("batch sent", {{"trace", trace},
+                             {"device", send.device.text()},
+                             {"operations", std::to_string(batch->operations.size())}});
+    for (std::size_t i = 0; log::enabled(log::Level::debug) && i < batch->operations.size(); ++i) {
+      log::debug("operation sent", {{"trace", trace + "/" + std::to_string(i + 1)},
+                                    {"operation", text(batch->operations[i])}});
+    }
+  }
+  const bool changes =
+      std::holds_alternative<Batch>(send.request) || std::holds_alternative<Hello>(send.request);
+  session_.request(
+      send.device, changes ? xmpp::IqType::set : xmpp::IqType::get,
+      protocol::to_element(send.request), config_.request_timeout,
+      [this, send](const Result<Element>& reply) {
+        Result<Answer> answer = reply ? protocol::parse_answer(*reply, send.request)
+                                      : Result<Answer>(fail(reply.error()));
+        if (!answer) {
+          log::warning("request failed",
+                       {{"device", send.device.text()}, {"reason", describe(answer.error())}});
+        }
+        post([&](ServerCore& core) { core.device_answer(send.device, send.token, answer); });
+      });
+}
+
+void ServerAgent::perform(const PeerQuery& query) {
+  session_.request(query.server, xmpp::IqType::get, protocol::to_element(query.query),
+                   config_.request_timeout, [this, query](const Result<Element>& reply) {
+                     const auto answer = reply ? protocol::parse_network_answer(*reply)
+                                               : Result<NetworkAnswer>(fail(reply.error()));
+                     post([&](ServerCore& core) { core.peer_answer(query.command, answer); });
+                   });
+}
+
+void ServerAgent::perform(const Timer& timer) {
+  // Only commands that are still open need their deadline.
+  if (const auto* command = std::get_if<CommandId>(&timer.what);
+      command && !open_.contains(*command)) {
+    return;
+  }
+  auto clock = std::make_shared<asio::steady_timer>(daemon_.io(), timer.delay);
+  clock->async_wait([this, clock, what = timer.what](const std::error_code& error) {
+    if (error) return;
+    post([&](ServerCore& core) {
+      if (const auto* command = std::get_if<CommandId>(&what)) {
+        if (open_.contains(*command)) core.command_deadline(*command);
+      } else {
+        const auto& [device, token] = std::get<1>(what);
+        core.device_retry(device, token);
+      }
+    });
+  });
+}
+
+void ServerAgent::command(Command command, const std::string& what, CommandReply reply) {
+  const CommandId id = ++next_command_;
+  const std::string trace = config_.xmpp.jid.bare().text() + ":" + std::to_string(core_.epoch()) +
+                            ".c" + std::to_string(id);
+  log::info("command", {{"trace", trace}, {"what", what}});
+  open_[id] = {trace, std::move(reply)};
+  post([&](ServerCore& core) { core.command(id, std::move(command)); });
+}
+
+void ServerAgent::perform(const Answered& answered) {
+  const auto open = open_.find(answered.command);
+  if (open == open_.end()) return;
+  const Open command = std::move(open->second);
+  open_.erase(open);
+  const CommandResult& result = answered.result;
+  if (result.error) {
+    log::warning("command refused",
+                 {{"trace", command.trace}, {"reason", describe(*result.error)}});
+  }
+  for (const Receipt& r : result.receipts) {
+    log::info("command answered", {{"trace", command.trace},
+                                   {"device", r.device.text()},
+                                   {"object", r.object},
+                                   {"state", std::string(delivery_name(r.delivery))},
+                                   {"detail", r.error ? describe(*r.error) : ""}});
+  }
+  command.reply(result);
+}
+
+// ---- requests of other servers ---------------------------------------------------------------
+
+void ServerAgent::receive(const xmpp::IncomingIq& iq,
+                          const std::shared_ptr<xmpp::Responder>& responder) {
+  if (std::find(config_.servers.begin(), config_.servers.end(), iq.from) == config_.servers.end()) {
+    log::warning("request of a stranger refused", {{"from", iq.from.text()}});
+    responder->error(Error{Code::forbidden,
+                           iq.from.text() + " is not a server agent that this one knows; name it "
+                                            "in [[server]] of the server agent's configuration",
+                           {.entry = iq.from.text()}});
+    return;
+  }
+  const auto query = protocol::parse_network_query(iq.payload);
+  if (!query) {
+    responder->error(query.error());
+    return;
+  }
+  const auto answer = core_.network(*query);
+  if (!answer) {
+    responder->error(answer.error());
+  } else {
+    responder->result(protocol::to_element(*answer));
+  }
+}
+
+void ServerAgent::reload() {
+  auto next = load_server_config(config_path_);
+  if (!next) {
+    log::error("reload refused, the configuration stays as it was",
+               {{"reason", next.error().text}});
+    return;
+  }
+  if (auto configured = log::configure(next->log); !configured) {
+    log::error("the log stays as it was", {{"reason", configured.error().text}});
+  }
+  config_.operators = next->operators;
+  config_.servers = next->servers;
+  config_.log = next->log;
+  log::info("reloaded: operators, servers, log; the rest needs a restart");
+}
+
+}  // namespace tenet::server

@@ -1,0 +1,60 @@
+// The shell around ServerCore: XMPP and commands in, store, XMPP out, in the order that the laws
+// need.
+#pragma once
+
+#include <asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "common/runtime/daemon.h"
+#include "common/xmpp/adhoc.h"
+#include "common/xmpp/session.h"
+#include "server-agent/server_commands.h"
+#include "server-agent/server_config.h"
+#include "server-agent/server_core.h"
+#include "server-agent/server_store.h"
+
+namespace tenet::server {
+
+class ServerAgent {
+ public:
+  ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::string config_path,
+              ServerStore store, ServerCore core);
+  void start();
+
+ private:
+  // Runs `event` on the core, and performs what comes of it together with what other events at
+  // hand bring.
+  void post(const std::function<void(ServerCore&)>& event);
+  void perform();
+  void perform(const Send& send);
+  void perform(const PeerQuery& query);
+  void perform(const Answered& answered);
+  void perform(const Timer& timer);
+  void command(Command command, const std::string& what, CommandReply reply);
+  void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
+  xmpp::SessionHandlers handlers();
+  void reload();
+
+  runtime::Daemon& daemon_;
+  ServerConfig config_;
+  std::string config_path_;
+  ServerStore store_;
+  ServerCore core_;
+  xmpp::Session session_;
+  xmpp::AdhocCommands commands_;
+  bool scheduled_ = false;
+  // Effects that wait for the store; empty unless it fails.
+  ServerEffects held_;
+  asio::steady_timer store_retry_;
+  bool store_failing_ = false;
+  CommandId next_command_ = 0;
+  struct Open {
+    std::string trace;
+    CommandReply reply;
+  };
+  std::unordered_map<CommandId, Open> open_;
+};
+
+}  // namespace tenet::server

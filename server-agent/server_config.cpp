@@ -1,0 +1,34 @@
+#include "server-agent/server_config.h"
+
+#include "common/runtime/agent_config.h"
+#include "common/runtime/config.h"
+
+namespace tenet::server {
+
+using namespace std::chrono_literals;
+
+Result<ServerConfig> load_server_config(const std::string& path) {
+  auto file = runtime::ConfigFile::load(path);
+  if (!file) return fail(file.error());
+  ServerConfig out;
+  {
+    runtime::Section root = file->root();
+    runtime::Section xmpp = root.table("xmpp");
+    // What fits through the brokers' defaults: see deploy/broker.
+    out.max_batch_bytes = xmpp.number("max-batch-bytes", 49'152, 4'096, 1'048'576);
+    out.max_policy_bytes = xmpp.number("max-policy-bytes", 196'608, 4'096, 1'048'576);
+    out.xmpp = runtime::read_xmpp(xmpp, "server-agent");
+    out.log = runtime::read_log(root.table("log"));
+    runtime::Section agent = root.table("agent");
+    out.operators = runtime::read_operators(agent, "operators");
+    out.state = agent.text("state", "/var/lib/tenet/server-agent.db");
+    out.request_timeout = agent.duration("request-timeout", 10s);
+    out.command_timeout = agent.duration("command-timeout", 15s);
+    out.devices = runtime::read_peers(root, "device", "device-agent");
+    out.servers = runtime::read_peers(root, "server", "server-agent");
+  }
+  if (auto finished = file->finish(); !finished) return fail(finished.error());
+  return out;
+}
+
+}  // namespace tenet::server

@@ -1,0 +1,32 @@
+// The server agent's configuration file.
+#pragma once
+
+#include <chrono>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/core/jid.h"
+#include "common/runtime/log.h"
+#include "common/xmpp/session.h"
+
+namespace tenet::server {
+
+struct ServerConfig {
+  xmpp::SessionOptions xmpp;
+  log::Options log;
+  std::set<Jid> operators;
+  std::vector<Jid> devices;  // full JIDs of device agents
+  std::vector<Jid> servers;  // full JIDs of server agents, for migrations
+  std::string state;
+  std::size_t max_batch_bytes = 0;
+  std::size_t max_policy_bytes = 0;
+  std::chrono::milliseconds request_timeout{};
+  std::chrono::milliseconds command_timeout{};
+};
+
+// Errors: configuration, with every problem of the file, one per line.
+Result<ServerConfig> load_server_config(const std::string& path);
+
+}  // namespace tenet::server
