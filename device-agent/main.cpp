@@ -35,13 +35,13 @@ int main(int argc, char** argv) {
     std::cout << path << " is valid\n";
     return 0;
   }
+  runtime::Daemon daemon;  // first, so that a signal during the start is not lost
   if (auto configured = log::configure(config->log); !configured)
     return give_up(configured.error());
   auto store = device::DeviceStore::open(config->state);
   if (!store) return give_up(store.error());
   auto driver = std::make_unique<device::RecordDriver>(config->record_file, config->unsupported);
 
-  runtime::Daemon daemon;
   device::DeviceAgent agent(daemon, *std::move(config), path, *std::move(store), std::move(driver));
   if (auto started = agent.start(); !started) return give_up(started.error());
   runtime::Daemon::notify("READY=1");

@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
     std::cout << path << " is valid\n";
     return 0;
   }
+  runtime::Daemon daemon;  // first, so that a signal during the start is not lost
   if (auto configured = log::configure(config->log); !configured) {
     return give_up(configured.error());
   }
@@ -54,7 +55,6 @@ int main(int argc, char** argv) {
   options.max_batch_bytes = config->max_batch_bytes;
   options.max_policy_bytes = config->max_policy_bytes;
   options.command_timeout = config->command_timeout;
-  runtime::Daemon daemon;
   server::ServerAgent agent(daemon, *std::move(config), path, *std::move(store),
                             {std::move(options), *std::move(desired)});
   agent.start();

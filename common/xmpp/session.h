@@ -29,8 +29,8 @@ struct Broker {
 };
 
 struct SessionOptions {
-  Jid jid;               // with a resource
-  std::string password;  // empty: SASL EXTERNAL with the client certificate
+  Jid jid;                    // with a resource
+  std::string password = {};  // empty: SASL EXTERNAL with the client certificate
   // Tried in order, one after the other. Empty: SRV records of the JID's domain (RFC 6120 section
   // 3.2, XEP-0368), else the domain itself on port 5222 (starttls).
   std::vector<Broker> brokers = {};
@@ -41,14 +41,15 @@ struct SessionOptions {
   std::size_t max_stanza_bytes = 262'144;     // incoming; larger ends the connection
   std::size_t max_depth = 64;                 // incoming nesting of elements
   std::size_t max_output_bytes = 8'388'608;   // unsent output; more ends the connection
-  std::chrono::milliseconds connect_timeout{10'000};   // TCP, TLS and login together
-  std::chrono::milliseconds keepalive{30'000};         // idle time before a XEP-0199 ping
-  std::chrono::milliseconds reconnect_min{500};        // first back-off, jittered
-  std::chrono::milliseconds reconnect_max{30'000};     // largest back-off, jittered
-  std::string client_name = "Tenet";                   // XEP-0030 identity name
-  std::string client_category = "automation";          // XEP-0030 identity
+  // TCP, TLS and login together, for each broker; also the wait for the answer to a ping.
+  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds keepalive{30'000};      // idle time before a XEP-0199 ping
+  std::chrono::milliseconds reconnect_min{500};     // first back-off, jittered
+  std::chrono::milliseconds reconnect_max{30'000};  // largest back-off, jittered
+  std::string client_name = "Tenet";                // XEP-0030 identity name
+  std::string client_category = "automation";       // XEP-0030 identity
   std::string client_type = "command-list";
-  std::vector<std::string> features = {};              // disco features beside the session's own
+  std::vector<std::string> features = {};  // disco features beside the session's own
 };
 
 enum class IqType { get, set };
@@ -68,6 +69,7 @@ class Responder {
   virtual ~Responder() = default;
   virtual void result(Element payload) = 0;  // an Element with an empty name: an empty result
   virtual void error(const Error& error) = 0;
+  virtual void error(Element stanza_error) = 0;  // <error/> as it is, of jabber:client
 };
 
 // An XEP-0030 item under a node of ours.
@@ -78,11 +80,14 @@ struct DiscoItem {
 };
 
 struct SessionHandlers {
-  std::function<void()> online = [] {};                  // logged in, presence sent
-  std::function<void(const Error& why)> offline = [](const Error&) {};  // each loss of connection
+  std::function<void()> online = [] {};  // logged in, presence sent
+  // Each loss of connection, and each broker of the list that could not be reached or logged in
+  // at. Not after stop(). Requests that were under way fail right after it.
+  std::function<void(const Error& why)> offline = [](const Error&) {};
   // A watched peer (watch()) became available or unavailable. All are unavailable at offline.
+  // `true` may come again for an available peer: it has restarted, or just answers.
   std::function<void(const Jid& peer, bool available)> presence = [](const Jid&, bool) {};
-  // One line for each stanza, for tracing; direction is "in" or "out".
+  // One line for each stanza, for tracing; direction is "in" or "out". SASL is not shown.
   std::function<void(std::string_view direction, const std::string& xml)> trace = nullptr;
 };
 
@@ -93,7 +98,9 @@ class Session {
   using Items = std::function<std::vector<DiscoItem>(const Jid& from)>;
 
   Session(asio::io_context& io, SessionOptions options, SessionHandlers handlers);
-  ~Session();  // closes at once, without calling handlers
+  // Closes at once, without calling handlers; pending replies are dropped. May happen within any
+  // handler, reply or service of the session. The io_context must still exist.
+  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -107,10 +114,12 @@ class Session {
 
   // Sends an IQ. `reply` is called exactly once: with the result's payload (an Element with an
   // empty name if the result was empty), with the peer's refusal, or with `timeout` or
-  // `unreachable`. A reply counts only if it comes from `to` itself.
+  // `unreachable`; never within request() itself. A reply counts only if it comes from `to` itself
+  // (our own server may leave `from` out, RFC 6120 section 8.1.2.1). `timeout` > 0.
   void request(const Jid& to, IqType type, Element payload, std::chrono::milliseconds timeout,
                Reply reply);
-  // Payloads of that namespace go to `service`.
+  // IQ requests with a payload of that namespace go to `service`; it becomes a disco feature. To be
+  // called before start(), or peers will not learn of it before the next login.
   void serve(std::string xmlns, Service service);
   // Answers XEP-0030 items queries for that node, and lists the node's namespace as a feature.
   void serve_items(std::string node, Items items);

@@ -1,0 +1,412 @@
+#include "common/xmpp/session.h"
+
+#include <asio/post.hpp>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "common/protocol/names.h"
+#include "common/protocol/refusal.h"
+#include "common/xmpp/backoff.h"
+#include "common/xmpp/disco.h"
+#include "common/xmpp/iq_router.h"
+#include "common/xmpp/iq_table.h"
+#include "common/xmpp/random.h"
+#include "common/xmpp/resolver.h"
+#include "common/xmpp/stream.h"
+#include "common/xmpp/timer.h"
+
+namespace tenet::xmpp {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr const char* kClient = "jabber:client";
+constexpr std::chrono::seconds kStop{1};
+// The id of a directed presence that answers one: it is not answered in turn, so that two agents
+// which come up at the same time do not greet each other for ever.
+constexpr const char* kReplyId = "tenet-presence-reply";
+
+std::string value(const Element& element, std::string_view name) {
+  const std::string* v = element.attribute(name);
+  return v != nullptr ? *v : std::string();
+}
+
+milliseconds since(steady_clock::time_point then) {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - then);
+}
+
+// What an IQ of type result or error means to the one who asked.
+Result<Element> outcome(const Element& iq) {
+  if (value(iq, "type") == "error") {
+    const Element* error = iq.child("error");
+    return fail(error != nullptr ? protocol::error_from(*error)
+                                 : Error{Code::invalid, "the peer answered an empty error", {}});
+  }
+  return iq.children.empty() ? Element{} : iq.children.front();
+}
+
+}  // namespace
+
+// The connection's life: round (which brokers) -> attempt (one of them) -> online -> lost -> wait
+// -> round. At any time at most one Stream exists, and every timer belongs to one step of that.
+struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
+  Impl(asio::io_context& context, SessionOptions o, SessionHandlers h)
+      : io(context),
+        options(std::move(o)),
+        handlers(std::move(h)),
+        table(options.jid),
+        router(options, [this](const Element& stanza) { send(stanza); }),
+        resolver(io, options.nameservers),
+        backoff(options.reconnect_min, options.reconnect_max),
+        retry(io),
+        attempt(io),
+        keepalive(io),
+        expiry(io),
+        stop_timer(io) {}
+
+  void begin_round();
+  void next_broker();
+  void ready();
+  void closed(const StreamEnd& end);
+  void drop(Error why) { closed(StreamEnd{std::move(why), false}); }
+  void wait(milliseconds time);
+  void stop(std::function<void()> done);
+  void finish_stop();
+  void shutdown();
+
+  void received(const Element& stanza);
+  void presence(const Element& stanza);
+  void send(const Element& stanza) {
+    if (stream) stream->send(stanza);
+  }
+  void send_presence(const Jid* to, const char* type, const char* id);
+  void request(const Jid& to, IqType type, Element payload, milliseconds timeout, Reply reply);
+  void fail_requests(const std::string& why);
+  void arm_expiry();
+  void arm_keepalive(milliseconds time);
+  void ping();
+
+  asio::io_context& io;
+  const SessionOptions options;
+  const SessionHandlers handlers;
+  IqTable table;
+  IqRouter router;
+  Resolver resolver;
+  Backoff backoff;
+  Timer retry;
+  Timer attempt;
+  Timer keepalive;
+  Timer expiry;
+  Timer stop_timer;
+  std::unique_ptr<Stream> stream;
+  std::vector<Broker> round;
+  std::size_t next = 0;     // of round
+  bool round_slow = false;  // some broker of the round refused us for good
+  bool running = false;
+  bool online = false;
+  unsigned lives = 0;         // calls of start()
+  bool dead = false;          // the Session is destroyed
+  std::map<Jid, bool> peers;  // watched: available?
+  std::vector<std::function<void()>> stopped;
+  steady_clock::time_point online_since;
+  steady_clock::time_point last_heard;
+  steady_clock::time_point armed;  // when expiry runs
+};
+
+// ---- connecting ----
+
+void Session::Impl::begin_round() {
+  next = 0;
+  round_slow = false;
+  if (!options.brokers.empty()) {
+    round = options.brokers;
+    return next_broker();
+  }
+  resolver.find(options.jid.domain(), [this](Result<std::vector<Broker>> found) {
+    if (!running || dead) return;  // `this` owns the resolver, which forgets us with it
+    if (!found) {
+      const auto self = shared_from_this();
+      handlers.offline(found.error());
+      if (running && !dead) wait(backoff.failed(true, random_fraction()));
+      return;
+    }
+    round = std::move(*found);
+    next_broker();
+  });
+}
+
+void Session::Impl::next_broker() {
+  const Broker& broker = round[next++];
+  const std::weak_ptr<Impl> weak = weak_from_this();
+  StreamHandlers events;
+  // The Stream goes silent before it is dropped: these run only while it is the current one.
+  events.ready = [weak] {
+    if (const auto self = weak.lock()) self->ready();
+  };
+  events.stanza = [weak](const Element& stanza) {
+    if (const auto self = weak.lock()) self->received(stanza);
+  };
+  events.closed = [weak](const StreamEnd& end) {
+    if (const auto self = weak.lock()) self->closed(end);
+  };
+  events.trace = handlers.trace;
+  stream = std::make_unique<Stream>(io, options, broker, std::move(events));
+  stream->open();
+  attempt.after(options.connect_timeout, [this, broker] {
+    drop({Code::timeout,
+          "no answer while " + std::string(stream->stage()) + " " + broker.host + ":" +
+              std::to_string(broker.port) + " for " +
+              std::to_string(options.connect_timeout.count()) + " ms",
+          {.entry = broker.host}});
+  });
+}
+
+void Session::Impl::ready() {
+  const auto self = shared_from_this();
+  attempt.cancel();
+  if (!running) return;  // stop() came first
+  online = true;
+  online_since = last_heard = steady_clock::now();
+  arm_keepalive(options.keepalive);
+  send_presence(nullptr, nullptr, nullptr);
+  for (const auto& [peer, available] : peers) send_presence(&peer, nullptr, nullptr);
+  handlers.online();
+}
+
+void Session::Impl::closed(const StreamEnd& end) {
+  const auto self = shared_from_this();
+  const StreamEnd copy = end;  // the original may go with the stream
+  const bool was_online = std::exchange(online, false);
+  const unsigned life = lives;
+  stream.reset();
+  attempt.cancel();
+  keepalive.cancel();
+  router.disconnected();
+  for (auto& [peer, available] : peers) available = false;
+  if (!running) return finish_stop();
+
+  // Before the handlers, which may stop() or destroy us.
+  const bool more = !was_online && next < round.size();
+  round_slow = round_slow || copy.slow;
+  if (was_online) {
+    wait(backoff.lost(since(online_since), copy.slow, random_fraction()));
+  } else if (!more) {
+    wait(backoff.failed(round_slow, random_fraction()));
+  }
+  handlers.offline(copy.why);
+  fail_requests(copy.why.text);
+  // Unless a handler stopped us, and perhaps started us again.
+  if (more && running && !dead && life == lives) next_broker();
+}
+
+void Session::Impl::wait(milliseconds time) {
+  retry.after(time, [this] { begin_round(); });
+}
+
+void Session::Impl::stop(std::function<void()> done) {
+  stopped.push_back(std::move(done));
+  if (!running && stream) return;  // a stop is under way
+  running = false;
+  retry.cancel();
+  if (!online) {
+    stream.reset();
+    attempt.cancel();
+    stop_timer.after(milliseconds{0}, [this] { finish_stop(); });  // not from within stop()
+    return;
+  }
+  // The broker passes it on to those who had a directed presence (RFC 6121 section 4.6.3).
+  send_presence(nullptr, "unavailable", nullptr);
+  online = false;
+  keepalive.cancel();
+  stream->finish();
+  stop_timer.after(kStop, [this] { finish_stop(); });
+}
+
+void Session::Impl::finish_stop() {
+  const auto self = shared_from_this();
+  stop_timer.cancel();
+  stream.reset();
+  online = false;
+  router.disconnected();
+  for (auto& [peer, available] : peers) available = false;
+  fail_requests("the session was stopped");
+  for (const auto& done : std::exchange(stopped, {})) {
+    if (!dead && done) done();
+  }
+}
+
+void Session::Impl::shutdown() {
+  dead = true;
+  running = online = false;
+  stream.reset();
+  for (Timer* timer : {&retry, &attempt, &keepalive, &expiry, &stop_timer}) timer->cancel();
+  table.take_all();
+  stopped.clear();
+}
+
+// ---- stanzas ----
+
+void Session::Impl::received(const Element& stanza) {
+  const auto self = shared_from_this();
+  last_heard = steady_clock::now();
+  if (!running) return;
+  if (stanza.name == "presence") return presence(stanza);
+  if (stanza.name != "iq") return;  // messages: nobody here to read them
+  const std::string type = value(stanza, "type");
+  if (type != "result" && type != "error") return router.handle(stanza);
+  const std::string from_text = value(stanza, "from");
+  const auto from = from_text.empty() ? Result<Jid>(Jid{}) : Jid::parse(from_text);
+  if (!from) return;
+  auto pending = table.take(value(stanza, "id"), *from);
+  if (pending) pending->reply(outcome(stanza));
+}
+
+void Session::Impl::presence(const Element& stanza) {
+  const auto from = Jid::parse(value(stanza, "from"));
+  if (!from) return;
+  const auto it = peers.find(*from);
+  if (it == peers.end()) return;
+  const std::string type = value(stanza, "type");
+  if (type.empty()) {
+    it->second = true;
+    // Sent at its login, or at the start of its watch: it does not know of us yet.
+    if (value(stanza, "id") != kReplyId) send_presence(&*from, nullptr, kReplyId);
+    handlers.presence(*from, true);
+  } else if (type == "unavailable" || type == "error") {
+    // Also for one that was not known to be available: "error" then tells of a broken route.
+    it->second = false;
+    handlers.presence(*from, false);
+  }  // subscriptions are not for agents
+}
+
+void Session::Impl::send_presence(const Jid* to, const char* type, const char* id) {
+  Element out{"presence", kClient};
+  if (to != nullptr) out.set("to", to->text());
+  if (type != nullptr) out.set("type", type);
+  if (id != nullptr) out.set("id", id);
+  if (type == nullptr) out.add(router.caps());
+  send(out);
+}
+
+void Session::Impl::request(const Jid& to, IqType type, Element payload, milliseconds timeout,
+                            Reply reply) {
+  if (!online) {
+    // Posted, so that no reply comes from within request().
+    asio::post(io, [weak = weak_from_this(), to, reply = std::move(reply)] {
+      const auto self = weak.lock();
+      if (!self || self->dead) return;
+      reply(
+          fail(Code::unreachable, to.text() + ": not connected to a broker", {.entry = to.text()}));
+    });
+    return;
+  }
+  const auto deadline = steady_clock::now() + timeout;
+  Element iq{"iq", kClient};
+  iq.set("type", type == IqType::get ? "get" : "set");
+  iq.set("to", to.text());
+  iq.set("id", table.add(to, deadline, std::move(reply)));
+  iq.add(std::move(payload));
+  send(iq);
+  arm_expiry();
+}
+
+void Session::Impl::fail_requests(const std::string& why) {
+  for (auto& pending : table.take_all()) {
+    if (dead) return;
+    pending.reply(fail(Code::unreachable, "no answer from " + pending.to.text() + ": " + why,
+                       {.entry = pending.to.text()}));
+  }
+}
+
+void Session::Impl::arm_expiry() {
+  const auto deadline = table.next_deadline();
+  if (!deadline || *deadline == armed) return;
+  armed = *deadline;
+  expiry.at(armed, [this] {
+    const auto self = shared_from_this();
+    armed = {};
+    for (auto& pending : table.expired(steady_clock::now())) {
+      if (dead) return;
+      pending.reply(fail(Code::timeout, "no answer in time from " + pending.to.text(),
+                         {.entry = pending.to.text()}));
+    }
+    if (!dead) arm_expiry();
+  });
+}
+
+void Session::Impl::arm_keepalive(milliseconds time) {
+  keepalive.after(time, [this] {
+    const auto idle = since(last_heard);
+    if (idle < options.keepalive) return arm_keepalive(options.keepalive - idle);
+    ping();
+  });
+}
+
+// XEP-0199 section 4.2. Whatever is heard meanwhile proves as much as the reply does.
+void Session::Impl::ping() {
+  const auto domain = Jid::parse(options.jid.domain());
+  const auto sent = steady_clock::now();
+  request(*domain, IqType::get, Element{"ping", std::string(kPing)}, options.connect_timeout,
+          [weak = weak_from_this(), sent](const Result<Element>&) {
+            const auto self = weak.lock();
+            if (!self || !self->online) return;
+            if (self->last_heard >= sent) return self->arm_keepalive(self->options.keepalive);
+            self->drop({Code::timeout,
+                        "the broker did not answer a ping within " +
+                            std::to_string(self->options.connect_timeout.count()) + " ms",
+                        {}});
+          });
+}
+
+// ---- the public face ----
+
+Session::Session(asio::io_context& io, SessionOptions options, SessionHandlers handlers)
+    : impl_(std::make_shared<Impl>(io, std::move(options), std::move(handlers))) {}
+
+Session::~Session() {
+  impl_->shutdown();
+}
+
+void Session::start() {
+  if (impl_->running) return;
+  impl_->running = true;
+  ++impl_->lives;
+  impl_->wait(milliseconds{0});  // so that no handler runs within start()
+}
+
+void Session::stop(std::function<void()> done) {
+  impl_->stop(std::move(done));
+}
+bool Session::online() const {
+  return impl_->online;
+}
+const Jid& Session::jid() const {
+  return impl_->options.jid;
+}
+
+void Session::request(const Jid& to, IqType type, Element payload, milliseconds timeout,
+                      Reply reply) {
+  impl_->request(to, type, std::move(payload), timeout, std::move(reply));
+}
+
+void Session::serve(std::string xmlns, Service service) {
+  impl_->router.serve(std::move(xmlns), std::move(service));
+}
+
+void Session::serve_items(std::string node, Items items) {
+  impl_->router.serve_items(std::move(node), std::move(items));
+}
+
+void Session::watch(const Jid& peer) {
+  const bool fresh = impl_->peers.emplace(peer, false).second;
+  if (fresh && impl_->online) impl_->send_presence(&peer, nullptr, nullptr);
+}
+
+void Session::unwatch(const Jid& peer) {
+  const bool known = impl_->peers.erase(peer) > 0;
+  if (known && impl_->online) impl_->send_presence(&peer, "unavailable", nullptr);
+}
+
+}  // namespace tenet::xmpp

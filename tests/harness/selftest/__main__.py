@@ -1,0 +1,5 @@
+"""Runs the harness's own tests."""
+
+import unittest
+
+unittest.main(__package__)

@@ -1,0 +1,222 @@
+"""A broker, server agents, device agents and two consoles, all in one temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from .agents import BINARIES, Agent, merged
+from .broker import Broker, Prosody
+from .commands import CommandError, ConsoleTimeout
+from .console import ConnectError, Console
+from .waiting import Timeout, wait_until
+from .wire import Wire
+
+ADMIN = "admin"
+STRANGER = "stranger"
+_READY = "synchronized"
+
+
+class Topology:
+    """N server agents and M device agents that all know each other.
+
+    `overrides` lays a configuration over that of the agent with that name, `servers_config` and
+    `devices_config` over those of all of a kind. Use it as a context manager, or call `start()`,
+    `wait_ready()` and, whatever happens, `close()`. The folder is kept if TENET_KEEP is set.
+    """
+
+    def __init__(
+        self,
+        servers: int = 1,
+        devices: int = 1,
+        *,
+        overrides: Mapping[str, Mapping[str, Any]] | None = None,
+        servers_config: Mapping[str, Any] | None = None,
+        devices_config: Mapping[str, Any] | None = None,
+        broker: Callable[[Path], Broker] = Prosody,
+    ) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="tenet-"))
+        self._consoles: list[Console] = []
+        self._closed = False
+        self.agents: dict[str, Agent] = {}
+        try:
+            self.broker = broker(self.folder / "broker")
+            self._overrides = dict(overrides or {})
+            server_names = [f"server{number}" for number in range(1, servers + 1)]
+            device_names = [f"switch{number}" for number in range(1, devices + 1)]
+            unknown = set(self._overrides) - {*server_names, *device_names}
+            if unknown:
+                raise ValueError(f"overrides for agents that are not there: {sorted(unknown)}")
+            for name in server_names:
+                peers = {
+                    "device": self._peers(device_names),
+                    "server": self._peers(n for n in server_names if n != name),
+                }
+                self._add("server", name, peers, servers_config or {})
+            for name in device_names:
+                peers = {"server": self._peers(server_names)}
+                self._add("device", name, peers, devices_config or {})
+            for user in (ADMIN, STRANGER):
+                self.broker.create_user(self.bare_jid(user), f"{user}-password")
+        except BaseException:
+            self.close()
+            raise
+        self.wire = Wire(self.broker.tap_file)
+
+    def _peers(self, names: Any) -> list[dict[str, str]] | None:
+        return [{"jid": self.bare_jid(name)} for name in names] or None
+
+    def _add(
+        self, kind: str, name: str, peers: Mapping[str, Any], shared: Mapping[str, Any]
+    ) -> None:
+        config = merged(merged(peers, shared), self._overrides.get(name, {}))
+        folder = self.folder / name
+        self.agents[name] = Agent(kind, BINARIES[kind], name, folder, self.broker, config)
+
+    @property
+    def servers(self) -> list[Agent]:
+        """The server agents, server1 first."""
+        return [agent for agent in self.agents.values() if agent.kind == "server"]
+
+    @property
+    def devices(self) -> list[Agent]:
+        """The device agents, switch1 first."""
+        return [agent for agent in self.agents.values() if agent.kind == "device"]
+
+    def bare_jid(self, name: str) -> str:
+        """The account of an agent or a user."""
+        return f"{name}@{self.broker.domains[0]}"
+
+    def jid(self, name: str) -> str:
+        """The full JID of an agent."""
+        return self.agents[name].jid
+
+    def console(self, user: str = ADMIN, **options: Any) -> Console:
+        """A new console, logged in; `close()` closes it too."""
+        console = Console()
+        self._consoles.append(console)
+        jid, password = self.bare_jid(user), f"{user}-password"
+        broker = self.broker
+        return console.connect(jid, password, broker.host, broker.port, broker.ca_file, **options)
+
+    def start(self) -> None:
+        """Start the broker, every agent, and the two consoles `admin` and `stranger`."""
+        self.broker.start()
+        for agent in self.agents.values():
+            agent.start()
+        self.renew_consoles()
+
+    def renew_consoles(self) -> None:
+        """Log in `admin` and `stranger` (again): consoles do not come back after a lost broker."""
+        for console in self._consoles:
+            console.close()
+        self._consoles.clear()
+        self.admin = self.console(ADMIN)
+        self.stranger = self.console(STRANGER)
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Wait until each server agent calls each device of its configuration synchronized.
+
+        Consoles that lost the broker are renewed; that the broker is gone is an error.
+        """
+        last = "nothing yet"
+
+        def ready() -> bool:
+            nonlocal last
+            for agent in self.agents.values():
+                if not agent.is_running():
+                    raise AssertionError(
+                        f"{agent.name} ended with {agent.exit_code}\n{agent.tail()}"
+                    )
+            for server in self.servers:
+                missing = self._unready(server)
+                if missing:
+                    last = f"{server.name}: {missing}"
+                    return False
+            return True
+
+        try:
+            wait_until(ready, timeout, lambda: f"not ready. {last}", interval=0.1)
+        except Timeout as late:
+            tails = "\n".join(agent.tail() for agent in self.agents.values())
+            raise Timeout(f"{late}\n{tails}") from None
+
+    def _unready(self, server: Agent) -> str:
+        """What a server agent says about devices that are not ready; nothing if all are."""
+        try:
+            rows = self.admin.execute(server.jid, "list-devices", _timeout=5).rows
+        except (CommandError, ConsoleTimeout) as failure:
+            return str(failure)
+        except ConnectError as failure:
+            self.renew_consoles()
+            return str(failure)
+        states = {r.get("device", "").partition("/")[0]: r.get("state", "") for r in rows}
+        own = {peer["jid"] for peer in server.config.get("device") or []}
+        devices = [d for d in self.devices if d.bare_jid in own]
+        late = {d.name: states.get(d.bare_jid, "not listed") for d in devices}
+        return ", ".join(f"{name} is {state}" for name, state in late.items() if state != _READY)
+
+    def close(self) -> None:
+        """Stop everything and remove the folder; the first thing that went wrong is raised last."""
+        if self._closed:
+            return
+        self._closed = True
+        problems: list[Exception] = []
+        steps: list[Callable[[], object]] = [console.close for console in self._consoles]
+        for agent in self.agents.values():
+            steps += [lambda agent=agent: _stop(agent), agent.kill]
+        if hasattr(self, "broker"):
+            steps.append(self.broker.close)
+        for step in steps:
+            try:
+                step()
+            except Exception as problem:
+                problems.append(problem)
+        if os.environ.get("TENET_KEEP"):
+            print(f"kept {self.folder}", flush=True)
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        if problems:
+            raise problems[0]
+
+    def __enter__(self) -> Topology:
+        try:
+            self.start()
+            self.wait_ready()
+        except BaseException:
+            self._close_quietly()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            self._close_quietly()
+
+    def _close_quietly(self) -> None:
+        """Close after a failure: that failure is the one to be seen."""
+        try:
+            self.close()
+        except Exception as problem:
+            print(f"while closing: {problem}", flush=True)
+
+
+def _stop(agent: Agent) -> None:
+    """Stop an agent in order; one that had ended by itself is a failure nobody may have seen."""
+    if agent.is_running():
+        agent.stop()
+    elif agent.ended_by_itself:
+        raise AssertionError(
+            f"{agent.name} had ended by itself with {agent.exit_code}\n{agent.tail()}"
+        )

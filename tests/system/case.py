@@ -1,0 +1,112 @@
+"""What the system tests share: a topology per test, short words for what operators do."""
+
+from __future__ import annotations
+
+import unittest
+from typing import Any
+
+from harness.commands import Result
+from harness.tenet_messages import TenetMessage
+from harness.topology import Topology
+from harness.waiting import wait_until
+
+NAMESPACE = "urn:tenet:policy:1"
+
+
+def policy(vnid: str | int, revision: int = 1, entries: str = "") -> str:
+    """A policy document."""
+    return f"<policy xmlns='{NAMESPACE}' vnid='{vnid}' revision='{revision}'>{entries}</policy>"
+
+
+def mac(number: int) -> str:
+    """The MAC of the VM with that number."""
+    return "52:54:00:%02x:%02x:%02x" % (number >> 16 & 255, number >> 8 & 255, number & 255)
+
+
+class SystemTest(unittest.TestCase):
+    """Each test gets a broker, `servers` server agents and `devices` device agents of its own."""
+
+    servers = 1
+    devices = 1
+    options: dict[str, Any] = {}
+
+    def setUp(self) -> None:
+        self.net = Topology(servers=self.servers, devices=self.devices, **self.options)
+        self.addCleanup(self.net.close)
+        self.net.start()
+        self.net.wait_ready()
+        self.mark = self.net.wire.mark()
+
+    # -- what operators do ---------------------------------------------------------------------
+
+    def run_command(self, agent: str, node: str, **fields: Any) -> Result:
+        """Run a command as the operator."""
+        return self.net.admin.execute(self.net.jid(agent), node, **fields)
+
+    def done(self, agent: str, node: str, **fields: Any) -> Result:
+        """Run a command that must complete without an error, enforced on every device."""
+        result = self.run_command(agent, node, **fields)
+        self.assertEqual(result.status, "completed", result.notes)
+        self.assertEqual(result.errors, [])
+        self.assertEqual([r["state"] for r in result.rows], ["enforced"] * len(result.rows))
+        return result
+
+    def refused_by_device(self, agent: str, node: str, **fields: Any) -> list[dict[str, str]]:
+        """Run a command that some device must refuse; returns the rows of those that did."""
+        result = self.run_command(agent, node, **fields)
+        self.assertEqual(result.status, "completed", result.notes)
+        rows = [r for r in result.rows if r["state"] == "refused"]
+        self.assertTrue(rows, result.rows)
+        self.assertTrue(result.errors)
+        return rows
+
+    def refused_at_once(self, agent: str, node: str, **fields: Any) -> str:
+        """Run a command that the agent itself must refuse: the form comes again with the reason."""
+        result = self.run_command(agent, node, **fields)
+        self.assertEqual(result.status, "executing", result.notes)
+        self.assertEqual(len(result.errors), 1)
+        self.assertIsNotNone(result.form)
+        self.assertIn(result.errors[0], result.form.instructions)
+        return result.errors[0]
+
+    def create_vm(self, server: str, vnid: int, vm: str, number: int, **fields: Any) -> Result:
+        """Create a VM that must be enforced everywhere."""
+        return self.done(server, "create-vm", vnid=str(vnid), vm=vm, mac=mac(number), **fields)
+
+    # -- what is seen --------------------------------------------------------------------------
+
+    def rows(self, agent: str, node: str, **fields: Any) -> list[dict[str, str]]:
+        """The table of a listing."""
+        return self.run_command(agent, node, **fields).rows
+
+    def policies(self, device: str) -> dict[str, str]:
+        """VNID -> revision, as the device lists them."""
+        return {r["vnid"]: r["revision"] for r in self.rows(device, "list-policies")}
+
+    def vms(self, device: str) -> dict[str, str]:
+        """VM -> state, as the device lists them."""
+        return {r["vm"]: r["state"] for r in self.rows(device, "list-vms")}
+
+    def sent(self, since: int | None = None, to: str | None = None) -> list[str]:
+        """The operations on the wire, in order, perhaps to one device."""
+        receiver = None if to is None else self.net.jid(to)
+        return self.net.wire.operations(self.mark if since is None else since, receiver)
+
+    def batches(self, since: int | None = None) -> list[TenetMessage]:
+        """The batches on the wire since a mark."""
+        start = self.mark if since is None else since
+        return self.net.wire.messages(start, lambda m: m.name == "batch" and m.type == "set")
+
+    def answers(self, since: int | None = None) -> list[TenetMessage]:
+        """The answers to batches on the wire since a mark."""
+        start = self.mark if since is None else since
+        return self.net.wire.messages(start, lambda m: m.name == "batch" and m.type == "result")
+
+    def record(self, device: str) -> list[str]:
+        """What the device's datapath holds, line by line."""
+        file = self.net.agents[device].record_file
+        return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+
+    def wait_until(self, condition: Any, what: str, timeout: float = 20.0) -> Any:
+        """Wait for a condition, with words for when it does not come."""
+        return wait_until(condition, timeout, what)
