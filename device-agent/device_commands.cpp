@@ -145,12 +145,15 @@ Result<CommandOutput> explain_packet(const DeviceCore& core, const CommandInput&
 std::vector<xmpp::AdhocCommand> device_commands(const DeviceCore& core) {
   using Function = Result<CommandOutput> (*)(const DeviceCore&, const CommandInput&);
   const auto row = [&core](std::string node, std::string name, std::string summary,
-                           std::vector<FormField> fields, Function function) {
-    return xmpp::AdhocCommand{std::move(node), std::move(name), std::move(summary),
+                           std::vector<FormField> fields, Function function, bool listing = false) {
+    return xmpp::AdhocCommand{std::move(node),
+                              std::move(name),
+                              std::move(summary),
                               std::move(fields),
                               [&core, function](const CommandInput& in, const CommandDone& done) {
                                 done(function(core, in));
-                              }};
+                              },
+                              listing};
   };
   const FormField vnid{"vnid", "text-single", "VNID, like 4096 or 4096.2", {}, {}, true};
   const FormField vm{"vm", "text-single", "VM", {}, {}, true};
@@ -161,11 +164,12 @@ std::vector<xmpp::AdhocCommand> device_commands(const DeviceCore& core) {
                             {"from-vm", "to-vm"}};
   return {
       row("list-policies", "List policies", "The policies that this device enforces.",
-          {vnid_filter()}, list_policies),
-      row("list-vms", "List VMs", "The VMs that this device knows.", {vnid_filter()}, list_vms),
+          {vnid_filter()}, list_policies, true),
+      row("list-vms", "List VMs", "The VMs that this device knows.", {vnid_filter()}, list_vms,
+          true),
       row("show-policy", "Show a policy", "The policy document of one VNID.", {vnid}, show_policy),
       row("show-capacity", "Show capacity", "What the device can grant, and what is granted.", {},
-          show_capacity),
+          show_capacity, true),
       row("explain", "Explain a packet", "Whether a packet of a VM passes, and which rule decides.",
           {vnid,
            vm,

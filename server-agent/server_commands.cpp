@@ -292,11 +292,14 @@ std::vector<xmpp::AdhocCommand> server_commands(const ServerCore& core, SubmitCo
   };
   const auto list = [&core](std::string node, std::string name, std::string summary,
                             std::vector<FormField> fields, List function) {
-    return xmpp::AdhocCommand{std::move(node), std::move(name), std::move(summary),
+    return xmpp::AdhocCommand{std::move(node),
+                              std::move(name),
+                              std::move(summary),
                               std::move(fields),
                               [&core, function](const CommandInput& in, const CommandDone& done) {
                                 done(function(core, in));
-                              }};
+                              },
+                              true};
   };
   const FormField port = optional("port", "Port of the device (empty: unknown)");
   const FormField ip = optional("ip", "IPv4 and IPv6 addresses, with spaces between");

@@ -15,8 +15,8 @@ Result<ServerConfig> load_server_config(const std::string& path) {
     runtime::Section root = file->root();
     runtime::Section xmpp = root.table("xmpp");
     // What fits through the brokers' defaults: see deploy/broker.
-    out.max_batch_bytes = xmpp.number("max-batch-bytes", 49'152, 4'096, 1'048'576);
-    out.max_policy_bytes = xmpp.number("max-policy-bytes", 196'608, 4'096, 1'048'576);
+    out.max_batch_bytes = xmpp.number("max-batch-bytes", 49'152, 4'096, 196'608);
+    out.max_policy_bytes = xmpp.number("max-policy-bytes", 131'072, 4'096, 196'608);
     out.xmpp = runtime::read_xmpp(xmpp, "server-agent");
     out.log = runtime::read_log(root.table("log"));
     runtime::Section agent = root.table("agent");

@@ -67,7 +67,7 @@ struct ServerOptions {
   std::uint64_t epoch = 0;                 // raised and made durable before the core starts
   std::vector<DeviceName> devices = {};    // configured device agents
   std::size_t max_batch_bytes = 49'152;    // of operations in one stanza
-  std::size_t max_policy_bytes = 196'608;  // of one policy on the wire
+  std::size_t max_policy_bytes = 131'072;  // of one policy on the wire
   std::chrono::milliseconds command_timeout{15'000};
 };
 

@@ -18,6 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::minutes kSessionLife{5};
 constexpr std::size_t kMaxSessions = 1'000;
+// Each row stands twice in the result; with its markup it stays far below a stanza's limit.
+constexpr std::size_t kMaxPageBytes = 120'000;
 
 // XEP-0050 section 4.4: a stanza error with a condition of the commands' own.
 Element command_error(std::string_view type, std::string_view condition, std::string_view own,
@@ -48,6 +50,32 @@ std::vector<std::string> rows_as_text(const CommandOutput& output) {
   }
   if (lines.empty()) lines.emplace_back("nothing to list");
   return lines;
+}
+
+FormField first_field() {
+  return {"first", "text-single", "First row to list", {"1"}};
+}
+
+// The rows that fit into one answer, from row `first` (counted from one) on.
+void cut_page(CommandOutput& output, std::size_t first) {
+  const std::size_t total = output.rows.size();
+  const std::size_t begin = std::min(first - 1, total);
+  std::size_t bytes = 0;
+  std::size_t end = begin;
+  for (; end < total; ++end) {
+    for (std::size_t i = 0; i < output.rows[end].size(); ++i) {
+      // As a cell with its element and column name, and in the text.
+      bytes += 2 * output.rows[end][i].size() + 2 * output.columns[i].size() + 48;
+    }
+    if (end > begin && bytes > kMaxPageBytes) break;
+  }
+  output.rows.erase(output.rows.begin() + static_cast<std::ptrdiff_t>(end), output.rows.end());
+  output.rows.erase(output.rows.begin(), output.rows.begin() + static_cast<std::ptrdiff_t>(begin));
+  if (begin == 0 && end == total) return;
+  std::string note = "rows " + std::to_string(begin + 1) + " to " + std::to_string(end) + " of " +
+                     std::to_string(total);
+  if (end < total) note += "; the next begin with first=" + std::to_string(end + 1);
+  output.notes.emplace_back("info", note);
 }
 
 Form result_form(const CommandOutput& output) {
@@ -275,10 +303,23 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
       if (!values.contains(field.var)) values[field.var] = field.values;
     }
     const CommandInput input(from, values);
-    command.run(input, [self = weak_from_this(), &command, session, values,
+    std::size_t first = 1;
+    if (command.listing && input.has("first")) {
+      const auto number = parse_unsigned(input.text("first"), 1'000'000'000);
+      if (!number || *number == 0) {
+        const Error error{Code::invalid,
+                          "first is '" + input.text("first") + "'; write a number from 1",
+                          {.entry = "first"}};
+        responder->result(ask(command, session, values, &error));
+        return;
+      }
+      first = *number;
+    }
+    command.run(input, [self = weak_from_this(), &command, session, values, first,
                         responder](Result<CommandOutput> output) {
       const auto impl = self.lock();
       if (!impl) return;
+      if (output && command.listing) cut_page(*output, first);
       if (!output) {
         responder->result(impl->ask(command, session, values, &output.error()));
         return;
@@ -296,6 +337,9 @@ AdhocCommands::AdhocCommands(Session& session, std::vector<AdhocCommand> command
                              std::function<bool(const Jid&)> may_run)
     : impl_(std::make_shared<Impl>()) {
   impl_->commands = std::move(commands);
+  for (AdhocCommand& command : impl_->commands) {
+    if (command.listing) command.fields.push_back(first_field());
+  }
   impl_->may_run = std::move(may_run);
   impl_->own = session.jid();
   session.serve(std::string(kCommandsNamespace),

@@ -24,7 +24,7 @@ namespace tenet::xmpp {
 struct CommandOutput {
   std::string title = {};
   std::vector<std::string> columns = {};
-  std::vector<std::vector<std::string>> rows = {};
+  std::vector<std::vector<std::string>> rows = {};  // may be many: see AdhocCommand::listing
   std::vector<std::pair<std::string, std::string>> notes = {};  // type (info, warn, error), text
   std::string document = {};                                    // a text of several lines, or none
 };
@@ -54,6 +54,9 @@ struct AdhocCommand {
   std::string summary;  // one sentence
   std::vector<protocol::FormField> fields;
   std::function<void(const CommandInput&, CommandDone)> run;
+  // A listing gets one more field, `first`, and answers as many rows from that one on as fit into a
+  // stanza; a note tells where to go on.
+  bool listing = false;
 };
 
 class AdhocCommands {

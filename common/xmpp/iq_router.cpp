@@ -52,12 +52,21 @@ class IqRouter::Answer : public Responder {
   void reply(const char* type, std::optional<Element> child) {
     const auto link = std::exchange(link_, {}).lock();
     if (!link) return;
+    Element iq = envelope(type);
+    if (child) iq.add(std::move(*child));
+    const auto sent = link->send(iq);
+    if (sent) return;
+    Element instead = envelope("error");
+    instead.add(protocol::to_element(sent.error(), kClient));
+    (void)link->send(instead);  // an error is small
+  }
+
+  Element envelope(const char* type) const {
     Element iq{"iq", kClient};
     iq.set("type", type);
     if (!id_.empty()) iq.set("id", id_);
     if (!to_.empty()) iq.set("to", to_);
-    if (child) iq.add(std::move(*child));
-    link->send(iq);
+    return iq;
   }
 
   std::weak_ptr<Link> link_;

@@ -15,7 +15,8 @@ namespace tenet::xmpp {
 
 class IqRouter {
  public:
-  using Send = std::function<void(const Element& stanza)>;
+  // Errors: no-resources, if the stanza is too large; then nothing was sent.
+  using Send = std::function<Result<void>(const Element& stanza)>;
 
   // `options` for our JID, identity and features; `send` takes the answers.
   IqRouter(const SessionOptions& options, Send send);

@@ -15,6 +15,7 @@
 #include "common/xmpp/resolver.h"
 #include "common/xmpp/stream.h"
 #include "common/xmpp/timer.h"
+#include "common/xmpp/xml.h"
 
 namespace tenet::xmpp {
 namespace {
@@ -57,7 +58,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
         options(std::move(o)),
         handlers(std::move(h)),
         table(options.jid),
-        router(options, [this](const Element& stanza) { send(stanza); }),
+        router(options, [this](const Element& stanza) { return send(stanza); }),
         resolver(io, options.nameservers),
         backoff(options.reconnect_min, options.reconnect_max),
         retry(io),
@@ -78,9 +79,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
 
   void received(const Element& stanza);
   void presence(const Element& stanza);
-  void send(const Element& stanza) {
-    if (stream) stream->send(stanza);
-  }
+  Result<void> send(const Element& stanza);
   void send_presence(const Jid* to, const char* type, const char* id);
   void request(const Jid& to, IqType type, Element payload, milliseconds timeout, Reply reply);
   void fail_requests(const std::string& why);
@@ -281,13 +280,27 @@ void Session::Impl::presence(const Element& stanza) {
   }  // subscriptions are not for agents
 }
 
+Result<void> Session::Impl::send(const Element& stanza) {
+  const std::string xml = to_xml(stanza);
+  if (xml.size() > options.max_sent_stanza_bytes) {
+    return fail(Code::no_resources,
+                "a stanza of " + std::to_string(xml.size()) + " bytes is larger than the " +
+                    std::to_string(options.max_sent_stanza_bytes) + " that may be sent",
+                {.capacity = "stanza bytes",
+                 .requested = std::to_string(xml.size()),
+                 .available = std::to_string(options.max_sent_stanza_bytes)});
+  }
+  if (stream) stream->send(xml);
+  return {};
+}
+
 void Session::Impl::send_presence(const Jid* to, const char* type, const char* id) {
   Element out{"presence", kClient};
   if (to != nullptr) out.set("to", to->text());
   if (type != nullptr) out.set("type", type);
   if (id != nullptr) out.set("id", id);
   if (type == nullptr) out.add(router.caps());
-  send(out);
+  (void)send(out);  // a presence is small
 }
 
 void Session::Impl::request(const Jid& to, IqType type, Element payload, milliseconds timeout,
@@ -306,9 +319,17 @@ void Session::Impl::request(const Jid& to, IqType type, Element payload, millise
   Element iq{"iq", kClient};
   iq.set("type", type == IqType::get ? "get" : "set");
   iq.set("to", to.text());
-  iq.set("id", table.add(to, deadline, std::move(reply)));
+  const std::string id = table.add(to, deadline, std::move(reply));
+  iq.set("id", id);
   iq.add(std::move(payload));
-  send(iq);
+  if (const auto sent = send(iq); !sent) {
+    asio::post(io, [weak = weak_from_this(), id, to, error = sent.error()] {
+      const auto self = weak.lock();
+      if (!self || self->dead) return;
+      if (auto pending = self->table.take(id, to)) pending->reply(fail(error));
+    });
+    return;
+  }
   arm_expiry();
 }
 

@@ -39,8 +39,11 @@ struct SessionOptions {
   std::string key_file = {};
   std::vector<std::string> nameservers = {};  // host:port for SRV look-ups; empty: the system's
   std::size_t max_stanza_bytes = 262'144;     // incoming; larger ends the connection
-  std::size_t max_depth = 64;                 // incoming nesting of elements
-  std::size_t max_output_bytes = 8'388'608;   // unsent output; more ends the connection
+  // Outgoing; a larger request fails and a larger answer becomes an error, since a broker would end
+  // the connection for it. 262,144 is the limit of Prosody and of Debian's ejabberd.
+  std::size_t max_sent_stanza_bytes = 260'000;
+  std::size_t max_depth = 64;                // incoming nesting of elements
+  std::size_t max_output_bytes = 8'388'608;  // unsent output; more ends the connection
   // TCP, TLS and login together, for each broker; also the wait for the answer to a ping.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds keepalive{30'000};      // idle time before a XEP-0199 ping

@@ -58,7 +58,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
 
   void open();
   void detach();
-  void transmit(const Element& stanza);
+  void transmit(const std::string& xml);
   void finish();
   void end_with(Error why, bool slow = false);
   std::string_view stage() const;
@@ -186,10 +186,10 @@ std::string_view Stream::Client::stage() const {
                                                                  : "logging in at";
 }
 
-void Stream::Client::transmit(const Element& stanza) {
+void Stream::Client::transmit(const std::string& xml) {
   if (!ready_ || finishing_ || !alive()) return;
   transmitting_ = true;
-  send(to_xml(stanza));
+  send(xml);
   transmitting_ = false;
 }
 
@@ -396,8 +396,8 @@ void Stream::open() {
   asio::post(io_, [client = client_] { client->open(); });
 }
 
-void Stream::send(const Element& stanza) {
-  client_->transmit(stanza);
+void Stream::send(const std::string& xml) {
+  client_->transmit(xml);
 }
 void Stream::finish() {
   client_->finish();

@@ -36,8 +36,8 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   void open();  // once
-  // Sends a stanza. Nothing happens unless ready.
-  void send(const Element& stanza);
+  // Sends a stanza, as XML of namespace jabber:client. Nothing happens unless ready.
+  void send(const std::string& xml);
   // Closes our side of the stream (RFC 6120 section 4.4); `closed` follows when the broker has
   // closed its side or the connection.
   void finish();

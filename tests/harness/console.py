@@ -127,6 +127,19 @@ class Console:
         """Send just the first `execute` of a command."""
         return self.send_command(agent_jid, {"node": node, "action": "execute"}, None, _timeout)
 
+    def table(self, agent_jid: str, node: str, /, **fields: Value) -> list[dict[str, str]]:
+        """All rows of a listing, page after page as its notes say."""
+        rows: list[dict[str, str]] = []
+        first = "1"
+        while first:
+            result = self.execute(agent_jid, node, first=first, **fields)
+            if result.status != "completed":
+                raise AssertionError(f"{node} answered {result.status}: {result.notes}")
+            rows += result.rows
+            texts = [text for _, text in result.notes]
+            first = next((t.partition("first=")[2] for t in texts if "first=" in t), "")
+        return rows
+
     def form(self, agent_jid: str, node: str, /) -> Form:
         """The form that a command starts with, as it is; the command is then cancelled."""
         result = self.start(agent_jid, node)

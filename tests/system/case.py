@@ -77,7 +77,7 @@ class SystemTest(unittest.TestCase):
 
     def rows(self, agent: str, node: str, **fields: Any) -> list[dict[str, str]]:
         """The table of a listing."""
-        return self.run_command(agent, node, **fields).rows
+        return self.net.admin.table(self.net.jid(agent), node, **fields)
 
     def policies(self, device: str) -> dict[str, str]:
         """VNID -> revision, as the device lists them."""

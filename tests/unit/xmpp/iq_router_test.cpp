@@ -40,7 +40,14 @@ class IqRouterTest : public testing::Test {
 
   std::vector<Element> sent_;
   IqRouter router_{{.jid = Jid::parse("agent@example.org/tenet").value(), .features = {"urn:f"}},
-                   [this](const Element& stanza) { sent_.push_back(stanza); }};
+                   [this](const Element& stanza) -> Result<void> {
+                     if (too_large_ && stanza.child("error") == nullptr) {
+                       return fail(Code::no_resources, "too large");
+                     }
+                     sent_.push_back(stanza);
+                     return {};
+                   }};
+  bool too_large_ = false;
 };
 
 TEST_F(IqRouterTest, PayloadsGoToTheServiceOfTheirNamespace) {
@@ -66,6 +73,14 @@ TEST_F(IqRouterTest, ErrorsTravelAsRefusals) {
   const Element a = answer(iq("set", {{"do", "urn:x"}}));
   EXPECT_EQ(*a.attribute("type"), "error");
   EXPECT_NE(a.child("error")->child("stale-revision"), nullptr);
+}
+
+TEST_F(IqRouterTest, AnAnswerThatIsTooLargeBecomesAnError) {
+  too_large_ = true;
+  router_.serve("urn:x", [](const IncomingIq&, const std::shared_ptr<Responder>& responder) {
+    responder->result(Element{"x", "urn:x"});
+  });
+  EXPECT_EQ(refusal(iq("get", {{"x", "urn:x"}})), "resource-constraint");
 }
 
 TEST_F(IqRouterTest, AnAnswerAfterTheConnectionIsGoneGoesNowhere) {
