@@ -145,6 +145,8 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
   } else if (std::get<SyncedAnswer>(*answer).root == digest(acknowledged_)) {
     failures_ = 0;
     end_marked_ = true;
+    audit_ = ++context.token;
+    context.effects.timers.push_back({std::pair(name_, audit_), context.audit_interval});
   } else {
     wait({Code::stale_epoch, "the device's digest differs at the end of the synchronization"},
          context);
@@ -182,6 +184,8 @@ void DeviceLink::wait(const Error& error, LinkContext& context) {
 
 void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
   if (phase_ == Phase::waiting && token == awaited_) greet(context);
+  // The end mark is due once more; a device that differs is compared with in detail then.
+  if (phase_ == Phase::live && token == audit_) end_marked_ = false;
 }
 
 void DeviceLink::absorb(const BatchAnswer& answer) {

@@ -39,6 +39,7 @@ struct LinkContext {
   std::uint64_t& seq;
   std::uint64_t& token;
   std::size_t max_batch_bytes;
+  std::chrono::milliseconds audit_interval;
   ServerEffects& effects;
 };
 
@@ -51,6 +52,7 @@ class DeviceLink {
   void available(LinkContext& context);
   void unavailable();
   void answer(std::uint64_t token, const Result<Answer>& answer, LinkContext& context);
+  // A pause or an audit interval is over.
   void retry(std::uint64_t token, LinkContext& context);
   // Forgets refusals and compares digests again.
   void resync(LinkContext& context);
@@ -104,6 +106,7 @@ class DeviceLink {
   std::set<Vnid> apart_;
   std::vector<Operation> in_flight_;
   std::uint64_t awaited_ = 0;  // token of the request or pause; 0: none
+  std::uint64_t audit_ = 0;    // token of the interval after which the roots are compared again
   unsigned failures_ = 0;      // in a row, for the pauses
   bool end_marked_ = false;
   bool verified_ = false;  // the digests were compared once: what is acknowledged is no belief

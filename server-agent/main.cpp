@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   options.max_batch_bytes = config->max_batch_bytes;
   options.max_policy_bytes = config->max_policy_bytes;
   options.command_timeout = config->command_timeout;
+  options.audit_interval = config->audit_interval;
   server::ServerAgent agent(daemon, *std::move(config), path, *std::move(store),
                             {std::move(options), *std::move(desired)});
   agent.start();

@@ -253,10 +253,21 @@ void ServerAgent::reload() {
   if (auto configured = log::configure(next->log); !configured) {
     log::error("the log stays as it was", {{"reason", configured.error().text}});
   }
+  const auto lacks = [](const std::vector<Jid>& list, const Jid& jid) {
+    return std::find(list.begin(), list.end(), jid) == list.end();
+  };
+  for (const Jid& device : config_.devices) {
+    if (lacks(next->devices, device)) session_.unwatch(device);
+  }
+  post([&](ServerCore& core) { core.set_devices(next->devices); });
+  for (const Jid& device : next->devices) {
+    if (lacks(config_.devices, device)) session_.watch(device);
+  }
   config_.operators = next->operators;
+  config_.devices = next->devices;
   config_.servers = next->servers;
   config_.log = next->log;
-  log::info("reloaded: operators, servers, log; the rest needs a restart");
+  log::info("reloaded: operators, devices, servers, log; the rest needs a restart");
 }
 
 }  // namespace tenet::server

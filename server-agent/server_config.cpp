@@ -24,6 +24,7 @@ Result<ServerConfig> load_server_config(const std::string& path) {
     out.state = agent.text("state", "/var/lib/tenet/server-agent.db");
     out.request_timeout = agent.duration("request-timeout", 10s);
     out.command_timeout = agent.duration("command-timeout", 15s);
+    out.audit_interval = agent.duration("audit-interval", 5min);
     out.devices = runtime::read_peers(root, "device", "device-agent");
     out.servers = runtime::read_peers(root, "server", "server-agent");
   }

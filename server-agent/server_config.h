@@ -24,6 +24,7 @@ struct ServerConfig {
   std::size_t max_policy_bytes = 0;
   std::chrono::milliseconds request_timeout{};
   std::chrono::milliseconds command_timeout{};
+  std::chrono::milliseconds audit_interval{};
 };
 
 // Errors: configuration, with every problem of the file, one per line.

@@ -23,13 +23,21 @@ DeviceView belief(const Desired& desired, const DeviceName& device) {
 
 ServerCore::ServerCore(ServerOptions options, Desired desired)
     : options_(std::move(options)), desired_(std::move(desired)) {
-  for (const DeviceName& device : options_.devices) {
-    links_.try_emplace(device, device, belief(desired_, device));
+  set_devices(options_.devices);
+}
+
+void ServerCore::set_devices(const std::vector<DeviceName>& devices) {
+  std::erase_if(links_, [&](const auto& link) {
+    return std::find(devices.begin(), devices.end(), link.first) == devices.end();
+  });
+  for (const DeviceName& device : devices) {
+    if (!links_.contains(device)) links_.try_emplace(device, device, belief(desired_, device));
   }
 }
 
 LinkContext ServerCore::context() {
-  return {desired_, options_.epoch, seq_, token_, options_.max_batch_bytes, effects_};
+  return {desired_, options_.epoch, seq_, token_, options_.max_batch_bytes, options_.audit_interval,
+          effects_};
 }
 
 // ---- events of the outside -------------------------------------------------------------------
@@ -119,8 +127,11 @@ Receipt ServerCore::receipt(const DeviceName& device, const Key& key) const {
 }
 
 Receipt ServerCore::synchronization(const DeviceName& device) const {
-  const DeviceLink& link = links_.at(device);
-  Receipt out{device, "device", Delivery::pending, link.error()};
+  Receipt out{device, "device", Delivery::unreachable};
+  const auto found = links_.find(device);
+  if (found == links_.end()) return out;
+  const DeviceLink& link = found->second;
+  out = {device, "device", Delivery::pending, link.error()};
   if (link.synchronized()) out.delivery = Delivery::enforced;
   if (link.phase() == Phase::offline) out.delivery = Delivery::unreachable;
   return out;

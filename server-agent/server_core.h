@@ -69,6 +69,8 @@ struct ServerOptions {
   std::size_t max_batch_bytes = 49'152;    // of operations in one stanza
   std::size_t max_policy_bytes = 131'072;  // of one policy on the wire
   std::chrono::milliseconds command_timeout{15'000};
+  // How often the roots of a quiet device are compared; finds what another server changed.
+  std::chrono::milliseconds audit_interval{300'000};
 };
 
 class ServerCore {
@@ -83,6 +85,8 @@ class ServerCore {
   void device_answer(const DeviceName& device, std::uint64_t token, const Result<Answer>& answer);
   void device_retry(const DeviceName& device, std::uint64_t token);
   void peer_answer(CommandId id, const Result<NetworkAnswer>& answer);
+  // The configuration changed. A device that is gone is told nothing any more, and keeps all.
+  void set_devices(const std::vector<DeviceName>& devices);
   ServerEffects take();
 
   // What another server may know of a network of ours. Errors: unknown-vnid.

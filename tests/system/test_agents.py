@@ -97,6 +97,20 @@ class Programs(SystemTest):
             self.net.stranger.cancel(self.net.stranger.start(agent.jid, "list-vms"))
         self.refused_by_device("server1", "create-network", policy=policy(1))
 
+    def test_reload_adds_and_removes_devices(self) -> None:
+        server = self.net.agents["server1"]
+        devices = server.config["device"]
+        server.config["device"] = []
+        self.reload(server)
+        self.wait_until(lambda: self.rows("server1", "list-devices") == [], "the device stayed")
+        self.done("server1", "create-network", policy=policy(4096))
+        server.config["device"] = devices
+        self.reload(server)
+        self.net.wait_ready()
+        self.done("server1", "create-vm", vnid="4096", vm="web-1", mac="52:54:00:00:00:01",
+                  devices=[self.net.bare_jid("switch1")])  # fmt: skip
+        self.assertEqual(self.vms("switch1"), {"web-1": "associated"})
+
     def test_a_bad_reload_changes_nothing(self) -> None:
         agent = self.net.agents["switch1"]
         agent.config["agent"]["operators"] = ["not a jid"]

@@ -227,6 +227,20 @@ class IndependentServer(SystemTest):
         self.assertIn("revision 2", row["detail"])
         self.assertEqual(self.policies("switch1"), {"7": "2"})
 
+    def test_an_audit_finds_what_another_server_changed(self) -> None:
+        server = self.net.agents["server1"]
+        server.stop()
+        server.config["agent"]["audit-interval"] = "200ms"
+        server.start()
+        self.net.wait_ready()
+        self.done("server1", "create-network", policy=policy(7, 1))
+        self.hello()
+        self.batch(f"<policy-sync>{policy(7, 2)}</policy-sync>")
+        self.wait_until(
+            lambda: [r["state"] for r in self.rows("server1", "list-networks")] == ["refused"],
+            "server1 did not notice revision 2",
+        )
+
     def test_malformed_requests_are_refused_whole(self) -> None:
         self.hello()
         batch = f"<batch xmlns='{NAMESPACE}' epoch='1' seq='99'>%s</batch>"
