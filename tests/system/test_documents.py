@@ -1,0 +1,95 @@
+"""What the README shows is run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import unittest
+from pathlib import Path
+
+from harness.agents import binary_folder
+from harness.toml_writer import to_toml
+
+from .case import SystemTest
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of that language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+class Readme(SystemTest):
+    def test_the_configurations_are_valid(self) -> None:
+        password = self.net.folder / "password"
+        password.write_text("secret\n")
+        server, device, console = (
+            re.sub(r'password-file = ".*"', f'password-file = "{password}"', block)
+            for block in blocks("toml")
+        )
+        for program, text in (("tenet-server-agent", server), ("tenet-device-agent", device)):
+            file = self.net.folder / "readme.toml"
+            file.write_text(text)
+            result = subprocess.run(
+                [binary_folder() / program, "--config", file, "--check"],
+                capture_output=True,
+                text=True,
+            )
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_the_tour(self) -> None:
+        (self.net.folder / "web.xml").write_text(blocks("xml")[0])
+        (self.net.folder / "password").write_text("admin-password\n")
+        broker = self.net.broker
+        (self.net.folder / "tenetctl.toml").write_text(
+            to_toml(
+                {
+                    "default-server": "server1",
+                    "xmpp": {
+                        "jid": "admin@localhost",
+                        "password-file": str(self.net.folder / "password"),
+                        "ca-file": str(broker.ca_file),
+                        "brokers": [{"host": broker.host, "port": broker.port}],
+                    },
+                    "agents": {name: agent.jid for name, agent in self.net.agents.items()},
+                }
+            )
+        )
+        lines = [
+            line
+            for block in blocks("sh")
+            for line in block.splitlines()
+            if line.startswith("tenetctl ")
+        ]
+        self.assertGreater(len(lines), 8)
+        seen = {}
+        for line in lines:
+            words = shlex.split(line, comments=True)
+            result = subprocess.run(
+                [binary_folder() / "tenetctl", "--config", "tenetctl.toml", *words[1:]],
+                capture_output=True,
+                text=True,
+                timeout=60,
+                cwd=self.net.folder,
+            )
+            self.assertEqual(result.returncode, 0, f"{line}\n{result.stdout}{result.stderr}")
+            seen[" ".join(words[1:3])] = result.stdout
+        self.assertIn("web-2", seen["vm list"])
+        self.assertIn("deny", seen["device explain"])
+        self.assertEqual(self.policies("switch1"), {})
+
+    def test_the_table_of_commands_is_the_agents_own(self) -> None:
+        rows = re.findall(r"^\| (server|device) \| `([a-z-]+)` \| (.*) \|$", README, re.MULTILINE)
+        documented = {(kind, node): re.findall(r"`([a-z-]+)`", fields) for kind, node, fields in rows}
+        found = {}
+        for kind, agent in (("server", "server1"), ("device", "switch1")):
+            jid = self.net.jid(agent)
+            for node in self.net.admin.commands(jid):
+                found[kind, node] = list(self.net.admin.form(jid, node).fields)
+        self.assertEqual(documented, found)
+
+
+if __name__ == "__main__":
+    unittest.main()
