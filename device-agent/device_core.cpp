@@ -295,7 +295,9 @@ VmPtr DeviceCore::find_vm(const ServerName& server, Vnid vnid, const VmId& vm) c
 std::string DeviceCore::describe_owner(const MemberKey& key) const {
   std::string out = "vm " + text(key);
   for (const auto& [name, server] : servers_) {
-    if (find_vm(name, key.vnid, key.vm)) return out + " of server " + name;
+    if (!find_vm(name, key.vnid, key.vm)) continue;
+    out += " of server " + name;
+    break;
   }
   return out;
 }

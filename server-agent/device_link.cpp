@@ -315,7 +315,8 @@ void DeviceLink::pump(LinkContext& context) {
 
 Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
                               std::optional<Error>* why) const {
-  const auto& [vnid, id] = key;
+  const Vnid vnid = key.first;
+  const VmId& id = key.second;
   const Network* network = desired.find(vnid);
   const bool wanted_network = network != nullptr && network->wanted_on(name_);
   const auto has = acknowledged_.find(vnid);

@@ -28,16 +28,17 @@ Element field_element(const FormField& field, bool with_type) {
   return out;
 }
 
-std::string attribute_or(const Element& element, std::string_view name, std::string fallback) {
+// Empty if it is absent.
+std::string attribute(const Element& element, std::string_view name) {
   const std::string* value = element.attribute(name);
-  return value == nullptr ? std::move(fallback) : *value;
+  return value == nullptr ? std::string() : *value;
 }
 
 FormField parse_field(const Element& element) {
   FormField out;
-  out.var = attribute_or(element, "var", "");
-  out.type = attribute_or(element, "type", "");
-  out.label = attribute_or(element, "label", "");
+  out.var = attribute(element, "var");
+  out.type = attribute(element, "type");
+  out.label = attribute(element, "label");
   for (const Element& child : element.children) {
     if (child.name == "value") out.values.push_back(child.text);
     if (child.name == "required") out.required = true;
@@ -77,7 +78,7 @@ Result<Form> parse_form(const Element& element) {
                 {.entry = element.name});
   }
   Form out;
-  out.type = attribute_or(element, "type", "");
+  out.type = attribute(element, "type");
   for (const Element& child : element.children) {
     if (child.name == "title") out.title = child.text;
     if (child.name == "instructions") out.instructions = child.text;
