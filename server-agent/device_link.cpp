@@ -147,9 +147,10 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
     end_marked_ = true;
     audit_ = ++context.token;
     context.effects.timers.push_back({std::pair(name_, audit_), context.audit_interval});
+  } else if (++failures_ == 1) {
+    greet(context);  // another server changed something, or a message was lost: look closer
   } else {
-    wait({Code::stale_epoch, "the device's digest differs at the end of the synchronization"},
-         context);
+    wait({Code::busy, "the device's digest differs from what it acknowledged"}, context);
   }
 }
 
@@ -232,6 +233,26 @@ void DeviceLink::forgive() {
   }
 }
 
+void DeviceLink::try_again(const Key& key) {
+  for (const Key& k : {Key{key.first, {}}, key}) {
+    refused_.erase(k);
+    dirty_.insert(k);
+  }
+}
+
+void DeviceLink::forget_refusals(const std::vector<Key>& keys, const Desired& desired) {
+  for (const Key& key : keys) {
+    if (!refused_.contains(key)) continue;
+    const Network* network = desired.find(key.first);
+    const PlacedVm* vm = key.second.empty() ? nullptr : desired.find(key.first, key.second);
+    const bool policy = key.second.empty() && network != nullptr;
+    if (!is_refused(key, policy ? network->policy : nullptr, vm == nullptr ? nullptr : vm->vm) ||
+        (!policy && vm == nullptr)) {
+      refused_.erase(key);
+    }
+  }
+}
+
 // ---- differences -----------------------------------------------------------------------------
 
 bool DeviceLink::is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const {
@@ -292,6 +313,7 @@ void DeviceLink::pump(LinkContext& context) {
     for (auto it = dirty_.begin(); it != dirty_.end() && keys.size() < kMaxOperations; ++it) {
       keys.push_back(*it);
     }
+    forget_refusals(keys, context.desired);
     const auto [wanted, acknowledged] = restricted(keys, context.desired);
     std::vector<Operation> operations = take_apart(plan(wanted, acknowledged));
     for (const Key& key : keys) dirty_.erase(key);

@@ -57,6 +57,8 @@ class DeviceLink {
   // Forgets refusals and compares digests again.
   void resync(LinkContext& context);
   void changed(const Key& key) { dirty_.insert(key); }
+  // The operator asks once more: what was refused of that key, or of its policy, is tried again.
+  void try_again(const Key& key);
   // Sends the next batch, if one is due.
   void pump(LinkContext& context);
 
@@ -90,6 +92,8 @@ class DeviceLink {
   void refuse(const Operation& operation, const Error& error);
   std::vector<Operation> take_apart(std::vector<Operation> operations) const;
   void forgive();
+  // Drops refusals of wishes that are no longer there.
+  void forget_refusals(const std::vector<Key>& keys, const Desired& desired);
   bool is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const;
   // What is wanted and acknowledged of those keys only.
   std::pair<Wanted, DeviceView> restricted(const std::vector<Key>& keys,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/core/text.h"
+
 namespace tenet::server {
 namespace {
 
@@ -110,6 +112,14 @@ void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const 
   for (const DeviceName& device : devices) waits_[id].keys.emplace_back(device, key);
 }
 
+void ServerCore::again(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
+  for (const DeviceName& device : devices) {
+    const auto link = links_.find(device);
+    if (link != links_.end()) link->second.try_again(key);
+  }
+  await(id, devices, key);
+}
+
 void ServerCore::on_undo(CommandId id, std::function<void(ServerCore&)> undo) {
   waits_[id].undo.push_back(std::move(undo));
 }
@@ -133,6 +143,12 @@ Receipt ServerCore::synchronization(const DeviceName& device) const {
   const DeviceLink& link = found->second;
   out = {device, "device", Delivery::pending, link.error()};
   if (link.synchronized()) out.delivery = Delivery::enforced;
+  if (link.synchronized() && link.refused() > 0) {
+    out.delivery = Delivery::refused;
+    out.error =
+        Error{Code::policy_conflict, "in sync, but " + counted(link.refused(), "object") +
+                                         " refused; list-networks and list-vms tell which and why"};
+  }
   if (link.phase() == Phase::offline) out.delivery = Delivery::unreachable;
   return out;
 }

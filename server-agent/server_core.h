@@ -134,6 +134,8 @@ class ServerCore {
   void touch(const std::set<DeviceName>& devices, const Key& key);
 
   void await(CommandId id, const std::set<DeviceName>& devices, const Key& key);
+  // Waits too, after what was refused is tried once more.
+  void again(CommandId id, const std::set<DeviceName>& devices, const Key& key);
   void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
   Receipt receipt(const DeviceName& device, const Key& key) const;
   Receipt synchronization(const DeviceName& device) const;

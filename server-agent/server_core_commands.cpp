@@ -101,8 +101,8 @@ Result<void> ServerCore::run(CommandId id, const CreateNetwork& command) {
                       "; change it with change-policy, or delete it first",
                   {.entry = "vnid " + vnid.text()});
     }
-    // Once more the same: the answer tells how far it has got.
-    for (const Receipt& r : receipts(vnid, {})) await(id, {r.device}, {vnid, {}});
+    // Once more the same: what was refused is tried again, the rest tells how far it has got.
+    for (const Receipt& r : receipts(vnid, {})) again(id, {r.device}, {vnid, {}});
     return {};
   }
   return create_network(id, command.policy, *devices, true);
@@ -125,7 +125,7 @@ Result<void> ServerCore::run(CommandId id, const ChangePolicy& command) {
   auto newer = check_order(*network->policy, *command.policy);
   if (!newer) return fail(newer.error());
   if (*newer) change_policy(id, command.policy);
-  for (const Receipt& r : receipts(vnid, {})) await(id, {r.device}, {vnid, {}});
+  for (const Receipt& r : receipts(vnid, {})) again(id, {r.device}, {vnid, {}});
   return {};
 }
 
@@ -167,7 +167,8 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
   if (auto free = check_mac(vnid, *vm.vm, vm.devices); !free) return free;
   std::optional<PlacedVm> before;
   if (const PlacedVm* old = desired_.find(vnid, name)) {
-    const bool same = *old->vm == *vm.vm && old->devices == vm.devices;
+    const bool same =
+        *old->vm == *vm.vm && old->devices == vm.devices && (!vm.from || old->from == vm.from);
     if (!same && !may_exist) {
       return fail(Code::vm_conflict,
                   "VM " + name + " exists in network " + vnid.text() +
@@ -175,13 +176,14 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
                   {.entry = "vm " + vnid.text() + "/" + name});
     }
     before = *old;
-    await(id, vm.devices, {vnid, name});
-    if (same) return {};
-  } else {
-    await(id, vm.devices, {vnid, name});
+    if (same) {
+      again(id, vm.devices, {vnid, name});
+      return {};
+    }
   }
   const std::set<DeviceName> announced = desired_.find(vnid)->announced;
   put_vm(vnid, vm);
+  again(id, vm.devices, {vnid, name});
   on_undo(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
     const PlacedVm* now = core.desired_.find(vnid, placed->id);
     if (now == nullptr || now->vm != placed) return;

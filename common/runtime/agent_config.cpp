@@ -38,6 +38,33 @@ std::string read_path(Section& section, std::string_view key) {
 
 }  // namespace
 
+void read_connection(Section& section, xmpp::SessionOptions& out) {
+  for (Section& broker : section.tables("brokers")) {
+    xmpp::Broker b;
+    b.host = broker.required_text("host");
+    b.tls = tls_mode(broker.choice("tls", kTlsModes, "starttls"));
+    const std::uint16_t port = b.tls == xmpp::TlsMode::direct ? 5223 : 5222;
+    b.port = static_cast<std::uint16_t>(broker.number("port", port, 1, 65535));
+    out.brokers.push_back(std::move(b));
+  }
+  out.ca_file = read_path(section, "ca-file");
+  out.certificate_file = read_path(section, "certificate-file");
+  out.key_file = read_path(section, "key-file");
+  if (out.certificate_file.empty() != out.key_file.empty()) {
+    section.problem("certificate-file", "write certificate-file and key-file together");
+  }
+  out.nameservers = section.texts("nameservers");
+  out.max_stanza_bytes =
+      section.number("max-stanza-bytes", out.max_stanza_bytes, 16'384, 16'777'216);
+  out.connect_timeout = section.duration("connect-timeout", out.connect_timeout);
+  out.keepalive = section.duration("keepalive", out.keepalive);
+  out.reconnect_min = section.duration("reconnect-min", out.reconnect_min);
+  out.reconnect_max = section.duration("reconnect-max", out.reconnect_max);
+  if (out.reconnect_max < out.reconnect_min) {
+    section.problem("reconnect-max", "it is shorter than reconnect-min");
+  }
+}
+
 xmpp::SessionOptions read_xmpp(Section section, const std::string& resource) {
   xmpp::SessionOptions out;
   const std::string name = section.required_text("jid");
@@ -53,32 +80,9 @@ xmpp::SessionOptions read_xmpp(Section section, const std::string& resource) {
     }
   }
   out.password = read_password(section);
-  for (Section& broker : section.tables("brokers")) {
-    xmpp::Broker b;
-    b.host = broker.required_text("host");
-    b.tls = tls_mode(broker.choice("tls", kTlsModes, "starttls"));
-    const std::uint16_t port = b.tls == xmpp::TlsMode::direct ? 5223 : 5222;
-    b.port = static_cast<std::uint16_t>(broker.number("port", port, 1, 65535));
-    out.brokers.push_back(std::move(b));
-  }
-  out.ca_file = read_path(section, "ca-file");
-  out.certificate_file = read_path(section, "certificate-file");
-  out.key_file = read_path(section, "key-file");
-  if (out.certificate_file.empty() != out.key_file.empty()) {
-    section.problem("certificate-file", "write certificate-file and key-file together");
-  }
+  read_connection(section, out);
   if (out.password.empty() && out.certificate_file.empty()) {
     section.problem("password", "write password, password-file, or certificate-file and key-file");
-  }
-  out.nameservers = section.texts("nameservers");
-  out.max_stanza_bytes =
-      section.number("max-stanza-bytes", out.max_stanza_bytes, 16'384, 16'777'216);
-  out.connect_timeout = section.duration("connect-timeout", out.connect_timeout);
-  out.keepalive = section.duration("keepalive", out.keepalive);
-  out.reconnect_min = section.duration("reconnect-min", out.reconnect_min);
-  out.reconnect_max = section.duration("reconnect-max", out.reconnect_max);
-  if (out.reconnect_max < out.reconnect_min) {
-    section.problem("reconnect-max", "it is shorter than reconnect-min");
   }
   return out;
 }

@@ -10,7 +10,9 @@
 
 namespace tenet::runtime {
 
-// [xmpp]; `resource` is the default one.
+// The keys of [xmpp] that tell how to reach a broker: all but who we are.
+void read_connection(Section& section, xmpp::SessionOptions& out);
+// All of [xmpp]; `resource` is the default one.
 xmpp::SessionOptions read_xmpp(Section section, const std::string& resource);
 // [log]
 log::Options read_log(Section section);

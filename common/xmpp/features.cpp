@@ -38,6 +38,9 @@ Result<void> check_features(const Element& features, const LoginState& state,
     return refuse("does not offer resource binding after the login: is it a client port?");
   }
   const Element* mechanisms = features.child("mechanisms", kSasl);
+  if (mechanisms == nullptr && features.child("starttls", kTls) != nullptr) {
+    return refuse("offers no login before STARTTLS: configure tls = \"starttls\" for it");
+  }
   const Element none{"mechanisms", std::string(kSasl)};
   const Element& offered = mechanisms != nullptr ? *mechanisms : none;
   if (!state.password) {

@@ -151,37 +151,38 @@ RULE = (
 )
 
 
+LIMITS = {
+    "capacity": {
+        "networks": 3,
+        "vms": 3,
+        "acl-entries": 5,
+        "multicast-groups": 1,
+        "port-bandwidth": "1Gbit",
+        "port": [{"name": "eth1", "bandwidth": "100Mbit"}],
+    },
+    "baseline": {
+        "reserved-vnids": ["1-99"],
+        "reserved-vnis": ["5000"],
+        "reserved-groups": ["239.0.0.0/24"],
+        "rule": [
+            {
+                "id": 5,
+                "action": "deny",
+                "direction": "to-vm",
+                "protocol": "tcp",
+                "source": "10.1.0.0/16",
+                "destination-port": "20-30",
+            }
+        ],
+    },
+    "datapath": {"unsupported": ["inspect"]},
+}
+
+
 class DeviceRefuses(SystemTest):
     """What only the device can know: its own configuration, and what it has left."""
 
-    options = {
-        "devices_config": {
-            "capacity": {
-                "networks": 3,
-                "vms": 3,
-                "acl-entries": 5,
-                "multicast-groups": 1,
-                "port-bandwidth": "1Gbit",
-                "port": [{"name": "eth1", "bandwidth": "100Mbit"}],
-            },
-            "baseline": {
-                "reserved-vnids": ["1-99"],
-                "reserved-vnis": ["5000"],
-                "reserved-groups": ["239.0.0.0/24"],
-                "rule": [
-                    {
-                        "id": 5,
-                        "action": "deny",
-                        "direction": "to-vm",
-                        "protocol": "tcp",
-                        "source": "10.1.0.0/16",
-                        "destination-port": "20-30",
-                    }
-                ],
-            },
-            "datapath": {"unsupported": ["inspect"]},
-        }
-    }
+    options = {"devices_config": LIMITS}
 
     def refuse(self, node: str, code: str, *culprits: str, **fields: str) -> None:
         before = self.state()
@@ -304,6 +305,32 @@ class DeviceRefuses(SystemTest):
         )
         # Sharing a group costs nothing.
         self.done("server1", "create-network", policy=policy(4098, 1, first))
+
+
+class RefusedByOneDevice(SystemTest):
+    """switch1 has limits, switch2 has none: what one accepts and the other refuses stays wanted."""
+
+    devices = 2
+    options = {"overrides": {"switch1": LIMITS}}
+
+    def test_asking_again_tries_again_and_a_refusal_goes_with_its_wish(self) -> None:
+        for vnid in (100, 101, 102):
+            self.done("server1", "create-network", policy=policy(vnid), **self.only_switch1())
+        self.refused_by_device("server1", "create-network", policy=policy(103))
+        self.assertEqual(self.refusals(), {"switch1": "1", "switch2": "0"})
+        mark = self.net.wire.mark()
+        self.refused_by_device("server1", "create-network", policy=policy(103))
+        self.assertEqual(self.sent(mark, to="switch1"), ["policy-sync"], "it is tried again")
+        result = self.run_command("server1", "resync", devices=[self.net.bare_jid("switch1")])
+        self.assertEqual([r["state"] for r in result.rows], ["refused"])
+        self.done("server1", "delete-network", vnid="103")
+        self.assertEqual(self.refusals(), {"switch1": "0", "switch2": "0"})
+
+    def only_switch1(self) -> dict[str, list[str]]:
+        return {"devices": [self.net.bare_jid("switch1")]}
+
+    def refusals(self) -> dict[str, str]:
+        return {r["device"].split("@")[0]: r["refused"] for r in self.rows("server1", "list-devices")}
 
 
 class Rights(SystemTest):

@@ -1,0 +1,69 @@
+// The client's side of XEP-0050: executes a command of an agent, fills its form, completes it.
+// Knows nothing of command lines.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/core/jid.h"
+#include "common/protocol/data_form.h"
+#include "common/xmpp/session.h"
+
+namespace tenet::console {
+
+// What an agent said to one step of a command.
+struct CommandReply {
+  std::string node;
+  std::string session;
+  std::string status;                                           // executing, completed, canceled
+  std::vector<std::pair<std::string, std::string>> notes = {};  // type (info, warn, error), text
+  std::optional<protocol::Form> form = {};
+};
+
+// Errors: invalid, for what is no <command/> with a status.
+Result<CommandReply> parse_command_reply(const Element& element);
+
+struct CommandItem {
+  std::string node;
+  std::string name;
+};
+
+// Errors of all: what Session::request says, and those of the answer's parser. The Session must
+// live until the last callback.
+class AdhocClient {
+ public:
+  AdhocClient(xmpp::Session& session, std::chrono::milliseconds timeout)
+      : session_(session), timeout_(timeout) {}
+
+  // The commands that the agent offers us (XEP-0050 section 2.2).
+  void list(const Jid& agent, std::function<void(Result<std::vector<CommandItem>>)> done);
+  // The form that the command begins with; nothing if it has none and thus has run.
+  void describe(const Jid& agent, const std::string& node,
+                std::function<void(Result<std::optional<protocol::Form>>)> done);
+  // The last reply: completed, or executing if the agent did not accept the form; the command is
+  // then cancelled. Errors also: configuration, from fill(), before anything was done.
+  void run(const Jid& agent, const std::string& node, protocol::FormValues fields,
+           const std::function<void(Result<CommandReply>)>& done);
+
+ private:
+  using ReplyHandler = std::function<void(Result<CommandReply>)>;
+  struct Step {
+    std::string node;
+    std::string session = {};
+    std::string action = "execute";
+    std::optional<protocol::Form> form = {};
+  };
+  void send(const Jid& agent, const Step& step, ReplyHandler done);
+  // Frees the agent's session early; what it answers is of no interest.
+  void cancel(const Jid& agent, const CommandReply& open, std::function<void()> then);
+
+  xmpp::Session& session_;
+  std::chrono::milliseconds timeout_;
+};
+
+}  // namespace tenet::console
