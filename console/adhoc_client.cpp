@@ -116,4 +116,33 @@ void AdhocClient::run(const Jid& agent, const std::string& node, protocol::FormV
        });
 }
 
+void AdhocClient::run_all(const Jid& agent, const std::string& node,
+                          const protocol::FormValues& fields,
+                          const std::function<void(Result<CommandReply>)>& done) {
+  if (fields.contains("first")) return run(agent, node, fields, done);  // one page is wanted
+  run_on(agent, node, fields, {}, done);
+}
+
+void AdhocClient::run_on(const Jid& agent, const std::string& node, protocol::FormValues fields,
+                         std::vector<std::vector<std::string>> rows,
+                         const std::function<void(Result<CommandReply>)>& done) {
+  run(agent, node, fields,
+      [this, agent, node, fields, done,
+       rows = std::move(rows)](Result<CommandReply> reply) mutable {
+        if (!reply || !reply->form || reply->form->type != "result") return done(std::move(reply));
+        auto& items = reply->form->items;
+        rows.insert(rows.end(), items.begin(), items.end());
+        const auto values = protocol::values_of(*reply->form);
+        const auto next = values.find("next");
+        if (next != values.end() && !items.empty()) {
+          fields["first"] = next->second;
+          return run_on(agent, node, std::move(fields), std::move(rows), done);
+        }
+        // What the notes say of pages is of no interest once all are there.
+        if (rows.size() != items.size()) reply->notes.clear();
+        items = std::move(rows);
+        done(std::move(reply));
+      });
+}
+
 }  // namespace tenet::console

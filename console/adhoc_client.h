@@ -49,6 +49,9 @@ class AdhocClient {
   // then cancelled. Errors also: configuration, from fill(), before anything was done.
   void run(const Jid& agent, const std::string& node, protocol::FormValues fields,
            const std::function<void(Result<CommandReply>)>& done);
+  // The same; a listing that comes in pages is asked on, and `done` gets all its rows at once.
+  void run_all(const Jid& agent, const std::string& node, const protocol::FormValues& fields,
+               const std::function<void(Result<CommandReply>)>& done);
 
  private:
   using ReplyHandler = std::function<void(Result<CommandReply>)>;
@@ -59,6 +62,9 @@ class AdhocClient {
     std::optional<protocol::Form> form = {};
   };
   void send(const Jid& agent, const Step& step, ReplyHandler done);
+  void run_on(const Jid& agent, const std::string& node, protocol::FormValues fields,
+              std::vector<std::vector<std::string>> rows,
+              const std::function<void(Result<CommandReply>)>& done);
   // Frees the agent's session early; what it answers is of no interest.
   void cancel(const Jid& agent, const CommandReply& open, std::function<void()> then);
 

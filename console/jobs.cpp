@@ -105,8 +105,8 @@ Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream
   }
   return at_agent(*agent, [node = task.node, values = *std::move(fields)](
                               AdhocClient& client, const Jid& jid, const Done& done) {
-    client.run(jid, node, values,
-               [done](const Result<CommandReply>& reply) { done(outcome_of(reply)); });
+    client.run_all(jid, node, values,
+                   [done](const Result<CommandReply>& reply) { done(outcome_of(reply)); });
   });
 }
 

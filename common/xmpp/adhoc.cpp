@@ -74,7 +74,10 @@ void cut_page(CommandOutput& output, std::size_t first) {
   if (begin == 0 && end == total) return;
   std::string note = "rows " + std::to_string(begin + 1) + " to " + std::to_string(end) + " of " +
                      std::to_string(total);
-  if (end < total) note += "; the next begin with first=" + std::to_string(end + 1);
+  if (end < total) {
+    output.next = end + 1;
+    note += "; the next begin with first=" + std::to_string(output.next);
+  }
   output.notes.emplace_back("info", note);
 }
 
@@ -86,6 +89,10 @@ Form result_form(const CommandOutput& output) {
     }
     form.items = output.rows;
     form.fields.push_back({"rows", "text-multi", "Rows", rows_as_text(output)});
+    if (output.next != 0) {
+      form.fields.push_back(
+          {"next", "text-single", "First row of the next page", {std::to_string(output.next)}});
+    }
   }
   if (!output.document.empty()) {
     FormField field{"document", "text-multi", "Document"};

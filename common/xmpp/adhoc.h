@@ -27,6 +27,7 @@ struct CommandOutput {
   std::vector<std::vector<std::string>> rows = {};  // may be many: see AdhocCommand::listing
   std::vector<std::pair<std::string, std::string>> notes = {};  // type (info, warn, error), text
   std::string document = {};                                    // a text of several lines, or none
+  std::size_t next = 0;  // of a listing that goes on: the first row that is not among `rows`
 };
 
 // The values of the form, checked for presence: what the command's own fields are.
@@ -55,7 +56,7 @@ struct AdhocCommand {
   std::vector<protocol::FormField> fields;
   std::function<void(const CommandInput&, CommandDone)> run;
   // A listing gets one more field, `first`, and answers as many rows from that one on as fit into a
-  // stanza; a note tells where to go on.
+  // stanza; the result's field `next`, and a note, tell where to go on.
   bool listing = false;
 };
 

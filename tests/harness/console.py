@@ -128,7 +128,7 @@ class Console:
         return self.send_command(agent_jid, {"node": node, "action": "execute"}, None, _timeout)
 
     def table(self, agent_jid: str, node: str, /, **fields: Value) -> list[dict[str, str]]:
-        """All rows of a listing, page after page as its notes say."""
+        """All rows of a listing, page after page."""
         rows: list[dict[str, str]] = []
         first = "1"
         while first:
@@ -136,8 +136,7 @@ class Console:
             if result.status != "completed":
                 raise AssertionError(f"{node} answered {result.status}: {result.notes}")
             rows += result.rows
-            texts = [text for _, text in result.notes]
-            first = next((t.partition("first=")[2] for t in texts if "first=" in t), "")
+            first = result.values.get("next", "")
         return rows
 
     def form(self, agent_jid: str, node: str, /) -> Form:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import unittest
 from typing import Any
 
+from harness.agents import binary_folder
 from harness.commands import Result
 from harness.tenet_messages import TenetMessage
+from harness.toml_writer import to_toml
 from harness.topology import Topology
 from harness.waiting import wait_until
 
@@ -72,6 +76,34 @@ class SystemTest(unittest.TestCase):
     def create_vm(self, server: str, vnid: int, vm: str, number: int, **fields: Any) -> Result:
         """Create a VM that must be enforced everywhere."""
         return self.done(server, "create-vm", vnid=str(vnid), vm=vm, mac=mac(number), **fields)
+
+    def tenetctl(self, *words: str, expect: int = 0) -> dict[str, Any]:
+        """Run tenetctl as the operator; returns its JSON."""
+        result = self.run_tenetctl("--json", *words)
+        self.assertEqual(result.returncode, expect, result.stdout + result.stderr)
+        return json.loads(result.stdout) if result.stdout else {}
+
+    def run_tenetctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run tenetctl as the operator, with the agents' short names."""
+        file = self.net.folder / "tenetctl.toml"
+        if not file.exists():
+            broker = self.net.broker
+            (self.net.folder / "password").write_text("admin-password\n", encoding="utf-8")
+            config = {
+                "default-server": "server1",
+                "xmpp": {
+                    "jid": "admin@localhost",
+                    "password-file": str(self.net.folder / "password"),
+                    "ca-file": str(broker.ca_file),
+                    "brokers": [{"host": broker.host, "port": broker.port}],
+                },
+                "agents": {name: agent.jid for name, agent in self.net.agents.items()},
+            }
+            file.write_text(to_toml(config), encoding="utf-8")
+        return subprocess.run(
+            [binary_folder() / "tenetctl", "--config", file, *words],
+            capture_output=True, text=True, timeout=90, cwd=self.net.folder,
+        )  # fmt: skip
 
     # -- what is seen --------------------------------------------------------------------------
 

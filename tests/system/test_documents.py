@@ -9,7 +9,6 @@ import unittest
 from pathlib import Path
 
 from harness.agents import binary_folder
-from harness.toml_writer import to_toml
 
 from .case import SystemTest
 
@@ -41,22 +40,6 @@ class Readme(SystemTest):
 
     def test_the_tour(self) -> None:
         (self.net.folder / "web.xml").write_text(blocks("xml")[0])
-        (self.net.folder / "password").write_text("admin-password\n")
-        broker = self.net.broker
-        (self.net.folder / "tenetctl.toml").write_text(
-            to_toml(
-                {
-                    "default-server": "server1",
-                    "xmpp": {
-                        "jid": "admin@localhost",
-                        "password-file": str(self.net.folder / "password"),
-                        "ca-file": str(broker.ca_file),
-                        "brokers": [{"host": broker.host, "port": broker.port}],
-                    },
-                    "agents": {name: agent.jid for name, agent in self.net.agents.items()},
-                }
-            )
-        )
         lines = [
             line
             for block in blocks("sh")
@@ -67,13 +50,7 @@ class Readme(SystemTest):
         seen = {}
         for line in lines:
             words = shlex.split(line, comments=True)
-            result = subprocess.run(
-                [binary_folder() / "tenetctl", "--config", "tenetctl.toml", *words[1:]],
-                capture_output=True,
-                text=True,
-                timeout=60,
-                cwd=self.net.folder,
-            )
+            result = self.run_tenetctl(*words[1:])
             self.assertEqual(result.returncode, 0, f"{line}\n{result.stdout}{result.stderr}")
             seen[" ".join(words[1:3])] = result.stdout
         self.assertIn("web-2", seen["vm list"])

@@ -49,6 +49,12 @@ class ThousandVms(SystemTest):
             self.assertEqual(len(self.vms(device)), VMS)
         self.assertEqual(self.vms("switch1"), self.vms("switch2"))
 
+        # Listings of this size come in pages; tenetctl asks for all of them.
+        listed = self.tenetctl("device", "vms", "switch1")
+        self.assertEqual(len(listed["rows"]), VMS)
+        one = self.tenetctl("exec", self.net.jid("switch1"), "list-vms", "first=999")
+        self.assertEqual([r["vm"] for r in one["rows"]], ["vm-0998", "vm-0999"])
+
         ours = self.net.wire.messages(mark)
         per_vm = sum(m.stanza.size for m in ours) / 2 / VMS
         with_policy = per_vm + len(document)
