@@ -156,9 +156,8 @@ class Topology:
             self.renew_consoles()
             return str(failure)
         states = {r.get("device", "").partition("/")[0]: r.get("state", "") for r in rows}
-        own = {peer["jid"] for peer in server.config.get("device") or []}
-        devices = [d for d in self.devices if d.bare_jid in own]
-        late = {d.name: states.get(d.bare_jid, "not listed") for d in devices}
+        own = [peer["jid"].partition("/")[0] for peer in server.config.get("device") or []]
+        late = {jid.partition("@")[0]: states.get(jid, "not listed") for jid in own}
         return ", ".join(f"{name} is {state}" for name, state in late.items() if state != _READY)
 
     def close(self) -> None:
