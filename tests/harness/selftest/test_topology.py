@@ -104,6 +104,7 @@ class TopologyTest(unittest.TestCase):
         topology.agents["server1"].pause()
         with self.assertRaisesRegex(Timeout, "server1: "):
             topology.wait_ready(timeout=3)
+        topology.agents["server1"].kill()
 
     def test_a_dead_agent_is_noticed_at_the_end(self) -> None:
         topology = Topology()
