@@ -61,7 +61,9 @@ def main() -> int:
         address = broker["host"], broker["port"]
         agent.connect(jid, xmpp["password"], *address, xmpp["ca-file"])
         print(f"logged in as {agent.jid}", flush=True)
-        end.wait()
+        # In short waits: a signal that another thread takes does not interrupt the main one's wait.
+        while not end.wait(0.1):
+            pass
     return 0
 
 
