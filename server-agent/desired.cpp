@@ -78,4 +78,15 @@ void Desired::erase_vm(Vnid vnid, const VmId& vm) {
   network.vms.erase(found);
 }
 
+const PlacedVm* Desired::end_takeover(Vnid vnid, const VmId& vm, const DeviceName& device) {
+  const auto network = networks_.find(vnid);
+  if (network == networks_.end()) return nullptr;
+  const auto found = network->second.vms.find(vm);
+  if (found == network->second.vms.end()) return nullptr;
+  PlacedVm& placed = found->second;
+  if (placed.takeover.erase(device) == 0) return nullptr;
+  if (placed.takeover.empty()) placed.from.reset();
+  return &placed;
+}
+
 }  // namespace tenet::server

@@ -18,7 +18,10 @@ using DeviceName = Jid;  // the full JID of a device agent
 struct PlacedVm {
   VmPtr vm;
   std::set<DeviceName> devices;
-  std::optional<Jid> from = {};  // the server that the VM migrates away from
+  // The server that the VM migrates away from, and the devices where that is still to be said. Said
+  // once more after it is done, it would take the VM back from where it migrated to later (law 3).
+  std::optional<Jid> from = {};
+  std::set<DeviceName> takeover = {};
 };
 
 struct Network {
@@ -53,6 +56,8 @@ class Desired {
   void erase_network(Vnid vnid);  // with no VM in it
   void put_vm(Vnid vnid, PlacedVm vm);
   void erase_vm(Vnid vnid, const VmId& vm);
+  // The device has the VM. Returns it if that was still to be taken over.
+  const PlacedVm* end_takeover(Vnid vnid, const VmId& vm, const DeviceName& device);
 
  private:
   std::map<Vnid, Network> networks_;

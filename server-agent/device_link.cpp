@@ -119,6 +119,7 @@ void DeviceLink::go_live(LinkContext& context) {
     dirty_.insert({vnid, {}});
     for (const auto& [id, vm] : network.vms) dirty_.insert({vnid, id});
   }
+  note_takeovers(context.desired);
 }
 
 // ---- answers ---------------------------------------------------------------------------------
@@ -140,17 +141,19 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
       compare(context);
     }
   } else if (const auto* batch = std::get_if<BatchAnswer>(&*answer)) {
-    failures_ = 0;
-    absorb(*batch);
+    if (absorb(*batch)) {
+      failures_ = 0;
+    } else {
+      look_closer({Code::unknown_vnid, "the device lacks a policy that it had acknowledged"},
+                  context);
+    }
   } else if (std::get<SyncedAnswer>(*answer).root == digest(acknowledged_)) {
     failures_ = 0;
     end_marked_ = true;
     audit_ = ++context.token;
     context.effects.timers.push_back({std::pair(name_, audit_), context.audit_interval});
-  } else if (++failures_ == 1) {
-    greet(context);  // another server changed something, or a message was lost: look closer
   } else {
-    wait({Code::busy, "the device's digest differs from what it acknowledged"}, context);
+    look_closer({Code::busy, "the device's digest differs from what it acknowledged"}, context);
   }
 }
 
@@ -172,6 +175,16 @@ void DeviceLink::failed(const Error& error, LinkContext& context) {
   wait(error, context);
 }
 
+// Another server changed something, or a message was lost. Once is no reason to wait.
+void DeviceLink::look_closer(const Error& error, LinkContext& context) {
+  if (failures_ > 0) {
+    wait(error, context);
+    return;
+  }
+  ++failures_;
+  greet(context);
+}
+
 // The outcome of what was out is unknown, so the conversation starts again from the digests.
 void DeviceLink::wait(const Error& error, LinkContext& context) {
   phase_ = Phase::waiting;
@@ -189,22 +202,31 @@ void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
   if (phase_ == Phase::live && token == audit_) end_marked_ = false;
 }
 
-void DeviceLink::absorb(const BatchAnswer& answer) {
+bool DeviceLink::absorb(const BatchAnswer& answer) {
   bool freed = false;
+  bool as_known = true;
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
     const Operation& operation = in_flight_[i];
+    if (answer.results[i] && answer.results[i]->code == Code::unknown_vnid &&
+        acknowledged_.contains(operation_vnid(operation))) {
+      as_known = false;
+      continue;
+    }
     // A later wish may have come meanwhile; planning again costs a comparison.
     dirty_.insert(key_of(operation));
     if (answer.results[i]) {
       refuse(operation, *answer.results[i]);
     } else {
       refused_.erase(key_of(operation));
+      const auto* associate = std::get_if<Associate>(&operation);
+      if (associate != nullptr && associate->from) taken_over_.push_back(key_of(operation));
       freed = freed || !std::holds_alternative<Associate>(operation);
     }
   }
   acknowledge(acknowledged_, in_flight_, answer.results);
   in_flight_.clear();
   if (freed) forgive();
+  return as_known;
 }
 
 void DeviceLink::refuse(const Operation& operation, const Error& error) {
@@ -284,12 +306,27 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
     const auto vm = network->vms.find(id);
     const bool wants = vm != network->vms.end() && vm->second.devices.contains(name_);
     if (wants && is_refused({vnid, id}, nullptr, vm->second.vm)) continue;
-    if (wants) want.vms[id] = {vm->second.vm, vm->second.from};
+    if (wants) {
+      const bool takes_over = vm->second.takeover.contains(name_);
+      want.vms[id] = {vm->second.vm, takes_over ? vm->second.from : std::nullopt};
+    }
     if (has == acknowledged_.end()) continue;
     const auto known = has->second.vms.find(id);
     if (known != has->second.vms.end()) acknowledged[vnid].vms[id] = known->second;
   }
   return {std::move(wanted), std::move(acknowledged)};
+}
+
+// The digests just told what the device has: a takeover whose answer was lost is done.
+void DeviceLink::note_takeovers(const Desired& desired) {
+  for (const Key& key : dirty_) {
+    const PlacedVm* vm = key.second.empty() ? nullptr : desired.find(key.first, key.second);
+    if (vm == nullptr || !vm->takeover.contains(name_)) continue;
+    const auto network = acknowledged_.find(key.first);
+    if (network == acknowledged_.end()) continue;
+    const auto has = network->second.vms.find(key.second);
+    if (has != network->second.vms.end() && same(has->second, vm->vm)) taken_over_.push_back(key);
+  }
 }
 
 std::vector<Operation> DeviceLink::take_apart(std::vector<Operation> operations) const {
@@ -376,7 +413,7 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
   }();
   const PlacedVm* vm = desired.find(vnid, id);
   if (vm == nullptr || !vm->devices.contains(name_)) return known ? open() : Delivery::enforced;
-  if (same(known, vm->vm)) return Delivery::enforced;
+  if (same(known, vm->vm) && !vm->takeover.contains(name_)) return Delivery::enforced;
   if (refusal(key, nullptr, vm->vm)) return Delivery::refused;
   if (has == acknowledged_.end() && refusal({vnid, {}}, network->policy, nullptr)) {
     return Delivery::refused;

@@ -62,6 +62,9 @@ class DeviceLink {
   // Sends the next batch, if one is due.
   void pump(LinkContext& context);
 
+  // VMs that the device has, and that were still to be taken over from another server.
+  std::vector<Key> take_taken_over() { return std::exchange(taken_over_, {}); }
+
   Delivery delivery(const Key& key, const Desired& desired, std::optional<Error>* why) const;
   const DeviceName& name() const { return name_; }
   Phase phase() const { return phase_; }
@@ -88,7 +91,10 @@ class DeviceLink {
   void go_live(LinkContext& context);
   void wait(const Error& error, LinkContext& context);
   void failed(const Error& error, LinkContext& context);
-  void absorb(const BatchAnswer& answer);
+  // False: the device lacks a policy that it had acknowledged, so that what we know is not true.
+  bool absorb(const BatchAnswer& answer);
+  void look_closer(const Error& error, LinkContext& context);
+  void note_takeovers(const Desired& desired);
   void refuse(const Operation& operation, const Error& error);
   std::vector<Operation> take_apart(std::vector<Operation> operations) const;
   void forgive();
@@ -109,6 +115,7 @@ class DeviceLink {
   // apart can the device tell which of the two it refuses.
   std::set<Vnid> apart_;
   std::vector<Operation> in_flight_;
+  std::vector<Key> taken_over_;
   std::uint64_t awaited_ = 0;  // token of the request or pause; 0: none
   std::uint64_t audit_ = 0;    // token of the interval after which the roots are compared again
   unsigned failures_ = 0;      // in a row, for the pauses

@@ -14,7 +14,9 @@ void plan_network(Vnid vnid, const WantedNetwork& wanted, const NetworkView* ack
                   std::vector<Operation>& out) {
   std::vector<Associate> associations;
   for (const auto& [id, vm] : wanted.vms) {
-    if (acknowledged != nullptr) {
+    // A takeover is asked for even of what the device acknowledged: who took it away since, tells
+    // us nothing.
+    if (acknowledged != nullptr && !vm.from) {
       const auto has = acknowledged->vms.find(id);
       if (has != acknowledged->vms.end() && same(has->second, vm.vm)) continue;
     }

@@ -14,7 +14,7 @@ namespace tenet::server {
 // What one server wants of one device.
 struct WantedVm {
   VmPtr vm;
-  std::optional<Jid> from = {};
+  std::optional<Jid> from = {};  // to be taken over from that server: sent in any case
 };
 struct WantedNetwork {
   PolicyPtr policy;  // nullptr: leave the policy as it is

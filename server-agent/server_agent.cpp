@@ -152,6 +152,8 @@ void ServerAgent::perform(const Send& send) {
       [this, send](const Result<Element>& reply) {
         Result<Answer> answer = reply ? protocol::parse_answer(*reply, send.request)
                                       : Result<Answer>(fail(reply.error()));
+        // It answered, but we do not understand what: the outcome is unknown, not a refusal.
+        if (reply && !answer) answer.error().code = Code::unreachable;
         if (!answer) {
           log::warning("request failed",
                        {{"device", send.device.text()}, {"reason", describe(answer.error())}});

@@ -62,6 +62,7 @@ void ServerCore::device_answer(const DeviceName& device, std::uint64_t token,
   if (link == links_.end()) return;
   LinkContext c = context();
   link->second.answer(token, answer, c);
+  end_takeovers(device);
 }
 
 void ServerCore::device_retry(const DeviceName& device, std::uint64_t token) {
@@ -89,11 +90,22 @@ void ServerCore::command_deadline(CommandId id) {
 ServerEffects ServerCore::take() {
   // Undoing a wish makes new differences, so that both go on until nothing moves.
   settle(false, std::nullopt);
+  pump();
+  settle(false, std::nullopt);
+  pump();
+  return std::exchange(effects_, {});
+}
+
+void ServerCore::pump() {
   LinkContext c = context();
   for (auto& [device, link] : links_) link.pump(c);
-  settle(false, std::nullopt);
-  for (auto& [device, link] : links_) link.pump(c);
-  return std::exchange(effects_, {});
+}
+
+void ServerCore::end_takeovers(const DeviceName& device) {
+  for (const auto& [vnid, vm] : links_.at(device).take_taken_over()) {
+    const PlacedVm* placed = desired_.end_takeover(vnid, vm, device);
+    if (placed != nullptr) effects_.store.vms[{vnid, vm}] = *placed;
+  }
 }
 
 Result<NetworkAnswer> ServerCore::network(const NetworkQuery& query) const {

@@ -139,6 +139,8 @@ class ServerCore {
   void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
   Receipt receipt(const DeviceName& device, const Key& key) const;
   Receipt synchronization(const DeviceName& device) const;
+  void pump();
+  void end_takeovers(const DeviceName& device);
   void settle(bool deadline, std::optional<CommandId> only);
   void answer(CommandId id, CommandResult result);
   LinkContext context();

@@ -167,8 +167,8 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
   if (auto free = check_mac(vnid, *vm.vm, vm.devices); !free) return free;
   std::optional<PlacedVm> before;
   if (const PlacedVm* old = desired_.find(vnid, name)) {
-    const bool same =
-        *old->vm == *vm.vm && old->devices == vm.devices && (!vm.from || old->from == vm.from);
+    // Asked to take over, it does so again: another server may have the VM by now.
+    const bool same = *old->vm == *vm.vm && old->devices == vm.devices && !vm.from;
     if (!same && !may_exist) {
       return fail(Code::vm_conflict,
                   "VM " + name + " exists in network " + vnid.text() +
@@ -278,8 +278,9 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     // The VM carries the claim, so that the policy goes just where the VM goes.
     if (auto made = create_network(id, policy, *devices, false); !made) return made;
   }
-  return place_vm(id, command.vnid, {std::make_shared<const Vm>(*vm), *devices, command.from},
-                  true);
+  PlacedVm placed{std::make_shared<const Vm>(*vm), *devices, command.from};
+  if (command.from) placed.takeover = *devices;
+  return place_vm(id, command.vnid, placed, true);
 }
 
 void ServerCore::peer_answer(CommandId id, const Result<NetworkAnswer>& answer_) {

@@ -22,6 +22,7 @@ constexpr std::array<std::string_view, 1> kMigrations{
     "CREATE TABLE vm(vnid INTEGER NOT NULL REFERENCES network, vm TEXT NOT NULL, mac TEXT NOT NULL,"
     " addresses TEXT NOT NULL, port TEXT NOT NULL, associated INTEGER NOT NULL,"
     " reserve INTEGER NOT NULL, devices TEXT NOT NULL, migrates_from TEXT NOT NULL,"
+    " takeover TEXT NOT NULL,"
     " PRIMARY KEY(vnid, vm)) STRICT, WITHOUT ROWID;"};
 
 // JIDs have no newline (RFC 7622 section 3.4 forbids control characters).
@@ -56,7 +57,7 @@ struct ServerStore::Impl {
       " document=excluded.document, devices=excluded.devices, announced=excluded.announced");
   Statement erase_network = database.prepare("DELETE FROM network WHERE vnid=?");
   Statement put_vm =
-      database.prepare("INSERT OR REPLACE INTO vm VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      database.prepare("INSERT OR REPLACE INTO vm VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   Statement erase_vm = database.prepare("DELETE FROM vm WHERE vnid=? AND vm=?");
 
   void write_networks(const ServerChanges& changes, bool present) {
@@ -82,6 +83,7 @@ struct ServerStore::Impl {
         const int next = 3 + store::kVmColumnCount;
         statement.bind(next, devices_column(placed->devices));
         statement.bind(next + 1, placed->from ? placed->from->text() : std::string());
+        statement.bind(next + 2, devices_column(placed->takeover));
       }
       statement.run();
     }
@@ -96,11 +98,12 @@ struct ServerStore::Impl {
                       read_devices(networks, 2), {});
     });
     Statement vms = database.prepare("SELECT vnid, vm, " + std::string(store::kVmColumns) +
-                                     ", devices, migrates_from FROM vm");
+                                     ", devices, migrates_from, takeover FROM vm");
     vms.each([&] {
       const int next = 2 + store::kVmColumnCount;
       PlacedVm placed{store::read_vm(vms, vms.text(1), 2), read_devices(vms, next)};
       if (const std::string from = vms.text(next + 1); !from.empty()) placed.from = read_jid(from);
+      placed.takeover = read_devices(vms, next + 2);
       out.put_vm(store::vnid_column(vms, 0), std::move(placed));
     });
     networks.each([&] {

@@ -6,6 +6,9 @@
 namespace tenet::server {
 namespace {
 
+// A view of ten million VMs has fewer nodes.
+constexpr std::size_t kMaxQuestions = 2'000'000;
+
 // Calls `descend` for each child that differs from ours, `gone` for each of our leaves that no
 // child covers.
 template <class Tree, class Descend, class Gone>
@@ -52,6 +55,9 @@ std::optional<Compare> SyncWalk::next() const {
 
 Result<void> SyncWalk::absorb(const CompareAnswer& answer) {
   for (const Node& node : answer.nodes) {
+    if (queue_.empty() || ++asked_ + queue_.size() > kMaxQuestions) {
+      return fail(Code::invalid, "the device's digests have no end");
+    }
     queue_.pop_front();
     const bool sane = std::visit(
         [](const auto& n) {

@@ -22,7 +22,8 @@ class SyncWalk {
   void start(const Sha256& device_root);
   // The next question, or nothing: the view is exact.
   std::optional<Compare> next() const;
-  // The answer to next(). Errors: invalid, if the answer makes no sense.
+  // The answer to next(), to all of it or to its beginning. Errors: invalid, if the answer makes no
+  // sense, or if the device makes the walk longer than any real view could.
   Result<void> absorb(const CompareAnswer& answer);
   DeviceView take() && { return std::move(view_); }
 
@@ -35,6 +36,7 @@ class SyncWalk {
   Sha256 root_;
   std::map<Vnid, VmTree> vm_trees_;
   std::deque<NodeQuery> queue_;
+  std::size_t asked_ = 0;
 };
 
 }  // namespace tenet::server

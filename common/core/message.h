@@ -27,12 +27,14 @@ struct NodeQuery {
   std::string path;
 };
 struct Compare {
-  static constexpr std::size_t kMaxNodes = 16;  // keeps the answer below 48 KiB
+  static constexpr std::size_t kMaxNodes = 16;
   std::vector<NodeQuery> nodes;
 };
 using Node = std::variant<NetworkNode, VmNode>;
 struct CompareAnswer {
-  std::vector<Node> nodes;  // one for each query, in order
+  // One for each query, in order. Queries at the end may be missing, so that the answer fits into a
+  // stanza; the first one is answered always.
+  std::vector<Node> nodes;
 };
 
 // The end mark: the server has sent all that differed. Both sides tell their root.

@@ -43,7 +43,7 @@ class Reader {
       } else if (name.starts_with("xmlns:")) {
         scope.bindings.emplace_back(name.substr(6), a.value());
       } else if (name.find(':') != std::string::npos) {
-        if (!name.starts_with("xml:")) return error(node, "the attribute " + name + " is unknown");
+        return error(node, "the attribute " + name + " is unknown");
       } else if (out.attribute(name) != nullptr) {
         return error(node, "the attribute " + name + " is there twice");
       } else {
@@ -119,12 +119,16 @@ Result<Element> parse_xml(std::string_view text) {
   }
   pugi::xml_document document;
   const pugi::xml_parse_result parsed = document.load_buffer(
-      text.data(), text.size(), pugi::parse_default | pugi::parse_doctype, pugi::encoding_utf8);
+      text.data(), text.size(), pugi::parse_default | pugi::parse_doctype | pugi::parse_fragment,
+      pugi::encoding_utf8);
   if (!parsed) return reader.error_at(parsed.offset, parsed.description());
   std::optional<Element> root;
   for (const pugi::xml_node& node : document.children()) {
     if (node.type() == pugi::node_doctype) {
       return reader.error_at(0, "a document type is not allowed");
+    }
+    if (node.type() == pugi::node_pcdata || node.type() == pugi::node_cdata) {
+      return reader.error_at(node.offset_debug(), "text outside the document");
     }
     if (node.type() != pugi::node_element) continue;
     if (root) return reader.error_at(node.offset_debug(), "a second document begins");

@@ -64,7 +64,7 @@ class TenetMessage:
     def refused(self) -> dict[int, str]:
         """The numbers of the refused operations, each with its conditions, `conflict ...`."""
         refusals = [] if self.payload is None else self.payload.findall(f"{_TENET}refused")
-        return {int(r.get("operation", "0")): _conditions(r) for r in refusals}
+        return {n: _conditions(r) for r in refusals for n in numbers(r.get("operations", ""))}
 
     def render(self) -> str:
         """One line for people: who tells whom what."""
@@ -143,7 +143,7 @@ def _answer(element: ET.Element) -> str:
     if _local(element) == "done":
         return f"done {element.get('operations', '')}".rstrip()
     if _local(element) == "refused":
-        return f"refused {element.get('operation', '?')} {_conditions(element)}".rstrip()
+        return f"refused {element.get('operations', '?')} {_conditions(element)}".rstrip()
     return _generic(element)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import unittest
+from pathlib import Path
 from typing import Any
 
 from harness.agents import binary_folder
@@ -15,6 +17,7 @@ from harness.topology import Topology
 from harness.waiting import wait_until
 
 NAMESPACE = "urn:tenet:policy:1"
+_AGREE = Path(__file__).resolve().parents[1] / "schema" / "agree.py"
 
 
 def policy(vnid: str | int, revision: int = 1, entries: str = "") -> str:
@@ -39,7 +42,16 @@ class SystemTest(unittest.TestCase):
         self.addCleanup(self.net.close)
         self.net.start()
         self.net.wait_ready()
+        self.addCleanup(self.judge_the_wire)
         self.mark = self.net.wire.mark()
+
+    def judge_the_wire(self) -> None:
+        """Schema and codec judge every stanza of the test alike."""
+        program = [sys.executable, _AGREE, "--judge", binary_folder() / "tenet-judge"]
+        verdict = subprocess.run(
+            [*program, "wire", self.net.broker.tap_file], capture_output=True, text=True, timeout=120
+        )
+        self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
 
     # -- what operators do ---------------------------------------------------------------------
 

@@ -145,6 +145,28 @@ class MigrationBehindOneDevice(SystemTest):
         )
         self.assertEqual(self.owner(), {"web-1": "server2@localhost"})
 
+    def test_there_and_back_again_no_server_takes_the_vm_later(self) -> None:
+        """A takeover that is done is not asked for again, by whatever reconnects."""
+        there = {"vnid": "4096", "vm": "web-1", "from_": self.net.jid("server1")}
+        self.done("server2", "migrate-in", **there)
+        back = {"vnid": "4096", "vm": "web-1", "from_": self.net.jid("server2")}
+        self.done("server1", "migrate-in", **back)
+        self.assertEqual(self.owner(), {"web-1": "server1@localhost"})
+        for server in ("server2", "server1", "server2"):
+            self.run_command(server, "resync")
+            self.assertEqual(self.owner(), {"web-1": "server1@localhost"})
+            self.net.agents[server].restart()
+            self.net.wait_ready()
+            self.assertEqual(self.owner(), {"web-1": "server1@localhost"})
+
+    def test_a_source_whose_policy_went_with_the_vm_sends_it_again(self) -> None:
+        into = {"vnid": "4096", "vm": "web-1", "from_": self.net.jid("server1")}
+        self.done("server2", "migrate-in", **into)
+        self.done("server2", "remove-vm", vnid="4096", vm="web-1")
+        self.assertEqual(self.policies("switch1"), {})
+        self.create_vm("server1", 4096, "web-2", 2)
+        self.assertEqual(self.policies("switch1"), {"4096": "1"})
+
     def test_the_source_coming_back_from_a_restart_does_not_take_the_vm_back(self) -> None:
         self.done(
             "server2", "migrate-in", vnid="4096", vm="web-1", from_=self.net.jid("server1")

@@ -86,7 +86,8 @@ class IndependentServer(SystemTest):
                 results.update({n: "done" for n in numbers(child.get("operations", ""))})
             else:
                 own = [e for e in child.find(f"{TENET}error") if e.tag.startswith(TENET)]
-                results[int(child.get("operation", "0"))] = own[0].tag.removeprefix(TENET)
+                for number in numbers(child.get("operations", "")):
+                    results[number] = own[0].tag.removeprefix(TENET)
         self.assertEqual(sorted(results), list(range(1, len(operations) + 1)))
         return results
 

@@ -15,7 +15,7 @@ from ..tenet_messages import NAMESPACE
 
 _ANSWER = """
 <batch xmlns='{space}' epoch='{epoch}' seq='{seq}'><done operations='1-2 4'/>
-<refused operation='3'><error type='cancel'>
+<refused operations='3'><error type='cancel'>
 <conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><policy-conflict xmlns='{space}'/>
 </error></refused></batch>
 """
