@@ -11,7 +11,7 @@ from pathlib import Path
 
 # What an include begins with, and where it may stand.
 CONFINED = {
-    r"gloox/": ["common/xmpp/"],
+    r"gloox/": ["common/xmpp/", "tests/unit/xmpp/"],
     r"sqlite3\.h": ["common/store/"],
     r"pugixml\.hpp": ["common/protocol/"],
     r"(libnftables|libmnl|libnftnl|netlink|linux/netfilter)": ["device-agent/datapath/linux/"],
