@@ -29,20 +29,6 @@ std::string key_text(const Key& key) {
                             : "vm " + key.first.text() + "/" + key.second;
 }
 
-std::string_view delivery_name(Delivery delivery) {
-  switch (delivery) {
-    case Delivery::enforced:
-      return "enforced";
-    case Delivery::pending:
-      return "pending";
-    case Delivery::unreachable:
-      return "unreachable";
-    case Delivery::refused:
-      return "refused";
-  }
-  return "pending";
-}
-
 DeviceLink::DeviceLink(DeviceName name, DeviceView belief)
     : name_(std::move(name)), acknowledged_(std::move(belief)) {}
 
@@ -151,7 +137,7 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
     failures_ = 0;
     end_marked_ = true;
     audit_ = ++context.token;
-    context.effects.timers.push_back({std::pair(name_, audit_), context.audit_interval});
+    context.effects.timers.push_back(device_timer(name_, audit_, context.audit_interval));
   } else {
     look_closer({Code::busy, "the device's digest differs from what it acknowledged"}, context);
   }
@@ -193,7 +179,7 @@ void DeviceLink::wait(const Error& error, LinkContext& context) {
   const auto pause = std::min(kLongestPause, kFirstPause * (1U << std::min(failures_, 6U)));
   ++failures_;
   awaited_ = ++context.token;
-  context.effects.timers.push_back({std::pair(name_, awaited_), pause});
+  context.effects.timers.push_back(device_timer(name_, awaited_, pause));
 }
 
 void DeviceLink::retry(std::uint64_t token, LinkContext& context) {

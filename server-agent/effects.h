@@ -76,6 +76,9 @@ struct Timer {
   std::chrono::milliseconds delay{};
 };
 
+Timer command_timer(CommandId command, std::chrono::milliseconds delay);
+Timer device_timer(DeviceName device, std::uint64_t token, std::chrono::milliseconds delay);
+
 struct ServerEffects {
   ServerChanges store;
   std::vector<Send> sends;

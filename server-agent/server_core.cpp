@@ -76,7 +76,7 @@ void ServerCore::command(CommandId id, Command command) {
   waits_[id];
   const auto result = std::visit([&](const auto& c) { return run(id, c); }, command);
   if (!result) answer(id, {.error = result.error()});
-  effects_.timers.push_back({id, options_.command_timeout});
+  effects_.timers.push_back(command_timer(id, options_.command_timeout));
 }
 
 void ServerCore::command_deadline(CommandId id) {
