@@ -401,7 +401,8 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
   if (vm == nullptr || !vm->devices.contains(name_)) return known ? open() : Delivery::enforced;
   if (same(known, vm->vm) && !vm->takeover.contains(name_)) return Delivery::enforced;
   if (refusal(key, nullptr, vm->vm)) return Delivery::refused;
-  if (has == acknowledged_.end() && refusal({vnid, {}}, network->policy, nullptr)) {
+  // A VM that is wanted has its network.
+  if (has == acknowledged_.end() && refusal({vnid, {}}, desired.find(vnid)->policy, nullptr)) {
     return Delivery::refused;
   }
   return open();

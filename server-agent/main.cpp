@@ -1,5 +1,7 @@
 // tenet-server-agent: reads the configuration, wires the parts, runs.
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
 #include <iostream>
 
 #include "common/runtime/daemon.h"
@@ -15,9 +17,7 @@ int give_up(const tenet::Error& error) {
   return 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   using namespace tenet;
   CLI::App app{
       "Tenet server agent: tells device agents over XMPP which virtual networks and VMs\n"
@@ -61,4 +61,16 @@ int main(int argc, char** argv) {
   agent.start();
   runtime::Daemon::notify("READY=1");
   return daemon.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    // Errors are values here; what still comes this way is memory that ran out, or a bug.
+    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+    return 1;
+  }
 }

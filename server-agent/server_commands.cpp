@@ -270,8 +270,8 @@ Result<CommandOutput> list_devices(const ServerCore& core, const CommandInput&) 
 std::vector<xmpp::AdhocCommand> server_commands(const ServerCore& core, SubmitCommand submit) {
   using Read = Result<Command> (*)(const CommandInput&);
   using List = Result<CommandOutput> (*)(const ServerCore&, const CommandInput&);
-  const auto action = [&submit](std::string node, const std::string& name, std::string summary,
-                                std::vector<FormField> fields, Read read) {
+  const auto action = [&submit](const std::string& node, const std::string& name,
+                                std::string summary, std::vector<FormField> fields, Read read) {
     return xmpp::AdhocCommand{
         node, name, std::move(summary), std::move(fields),
         [submit, read, node, name](const CommandInput& in, const CommandDone& done) {

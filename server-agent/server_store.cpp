@@ -27,9 +27,9 @@ constexpr std::array<std::string_view, 1> kMigrations{
 
 // JIDs have no newline (RFC 7622 section 3.4 forbids control characters).
 std::string devices_column(const std::set<DeviceName>& devices) {
-  std::vector<std::string> lines;
-  for (const DeviceName& device : devices) lines.push_back(device.text());
-  return join(lines, "\n");
+  std::string out;
+  for (const DeviceName& device : devices) out += (out.empty() ? "" : "\n") + device.text();
+  return out;
 }
 
 Jid read_jid(std::string_view text) {

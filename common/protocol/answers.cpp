@@ -282,7 +282,7 @@ Element to_element(const BatchAnswer& message) {
       same->second.push_back(i);
     } else {
       bytes += describe(error).size() + 200;  // and its markup
-      refused.push_back({std::move(error), {i}});
+      refused.emplace_back(std::move(error), std::vector<std::size_t>{i});
     }
   }
   Element out = sequence_element("batch", message.sequence);

@@ -217,7 +217,7 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
     const std::string action = attribute("action");
     const bool begins = session.empty();
     if (begins) {
-      if (action != "" && action != "execute" && action != "complete") {
+      if (!action.empty() && action != "execute" && action != "complete") {
         responder->error(
             command_error("modify", "bad-request", "bad-action", "begin a command with execute"));
         return;
@@ -247,7 +247,7 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
       responder->result(reply(command.node, session, "canceled"));
       return;
     }
-    if (action != "" && action != "execute" && action != "complete" && action != "next") {
+    if (!action.empty() && action != "execute" && action != "complete" && action != "next") {
       responder->error(command_error("modify", "bad-request", "bad-action",
                                      "the action " + action + " is not offered here"));
       return;
