@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,8 +35,14 @@ using Holders = std::map<std::string, std::uint64_t, std::less<>>;
 // What is granted. A sum over networks; adding and removing are exact inverses.
 class Usage {
  public:
+  // Wide enough for the sum of any number of rates.
+  __extension__ using Sum = unsigned __int128;
+
   void add(const std::vector<Intent>& intents, const Holders& holders);
   void remove(const std::vector<Intent>& intents, const Holders& holders);
+  // One VM more, or one less, of a network that is in the sum.
+  void add_vm(const std::vector<Intent>& intents, const std::string& port);
+  void remove_vm(const std::vector<Intent>& intents, const std::string& port);
 
   struct Row {
     std::string capacity;  // "acl-entries", "bandwidth of port eth1"
@@ -45,16 +52,29 @@ class Usage {
   // One row per capacity, and one per port that is configured or used.
   std::vector<Row> rows(const Capacity& capacity) const;
 
-  // no-resources if a capacity is exceeded that `before` used less of; what was exceeded already,
-  // by a smaller configuration, is not this change's fault.
-  std::optional<Error> exceeded(const Usage& before, const Capacity& capacity) const;
+  // The counters, and the bandwidth of those ports, for exceeded().
+  struct Snapshot {
+    std::uint64_t networks = 0;
+    std::uint64_t vms = 0;
+    std::uint64_t acl_entries = 0;
+    std::uint64_t groups = 0;
+    std::map<std::string, Sum, std::less<>> bandwidth = {};
+  };
+  Snapshot snapshot(const std::set<std::string>& ports) const;
+  // no-resources if a capacity is exceeded of which less was used before; what was exceeded
+  // already, by a smaller configuration, is not this change's fault. Looks at the counters and at
+  // the ports of the snapshot.
+  std::optional<Error> exceeded(const Snapshot& before, const Capacity& capacity) const;
 
  private:
+  void add_bandwidth(const std::string& port, Sum rate);
+  void remove_bandwidth(const std::string& port, Sum rate);
+
   std::uint64_t networks_ = 0;
   std::uint64_t vms_ = 0;
   std::uint64_t acl_entries_ = 0;
-  std::map<IpAddress, std::uint64_t> groups_;  // how many networks use each
-  Holders bandwidth_;                          // bit/s by port
+  std::map<IpAddress, std::uint64_t> groups_;          // how many networks use each
+  std::map<std::string, Sum, std::less<>> bandwidth_;  // bit/s by port, never zero
 };
 
 }  // namespace tenet::device

@@ -77,7 +77,7 @@ Result<BatchAnswer> DeviceCore::batch(const ServerName& server, const Batch& bat
 }
 
 OperationResult DeviceCore::apply(const ServerName& server, const Operation& operation) {
-  const Usage before = usage_;
+  const Usage::Snapshot before = usage_.snapshot(ports_of(operation));
   OperationResult result;
   if (const auto* o = std::get_if<PolicySync>(&operation)) {
     result = sync(server, o->policy);
@@ -94,6 +94,21 @@ OperationResult DeviceCore::apply(const ServerName& server, const Operation& ope
   result = usage_.exceeded(before, options_.capacity);
   if (result) result->witness.entry = text(operation);
   return result;
+}
+
+// The ports of which the operation may use more.
+std::set<std::string> DeviceCore::ports_of(const Operation& operation) const {
+  std::set<std::string> out;
+  const auto* associate = std::get_if<Associate>(&operation);
+  if (associate != nullptr) out.insert(associate->vm->port);
+  const bool changes_policy = std::holds_alternative<PolicySync>(operation) ||
+                              std::holds_alternative<PolicyUpdate>(operation) ||
+                              (associate != nullptr && associate->policy);
+  const auto network = networks_.find(operation_vnid(operation));
+  if (changes_policy && network != networks_.end()) {
+    for (const auto& [port, count] : network->second.holders) out.insert(port);
+  }
+  return out;
 }
 
 // ---- policies --------------------------------------------------------------------------------
@@ -311,10 +326,15 @@ const DeviceView& DeviceCore::view(const ServerName& server) const {
 // ---- state -----------------------------------------------------------------------------------
 
 void DeviceCore::set_sequence(const ServerName& server, const Sequence& sequence) {
-  Server& record = servers_[server];
-  journal_.emplace_back(
-      [server, old = record.last](DeviceCore& core) { core.servers_[server].last = old; });
-  record.last = sequence;
+  const auto [record, fresh] = servers_.try_emplace(server);
+  journal_.emplace_back([server, unknown = fresh, old = record->second.last](DeviceCore& core) {
+    if (unknown) {
+      core.servers_.erase(server);
+    } else {
+      core.servers_[server].last = old;
+    }
+  });
+  record->second.last = sequence;
   touched_.servers[server];
 }
 
@@ -400,11 +420,14 @@ void DeviceCore::count_vm(Network& network, Vnid vnid, const Vm& vm, bool presen
     macs_.erase(mac);
   }
   if (!vm.holds_resources()) return;
-  usage_.remove(network.intents, network.holders);
-  std::uint64_t& holders = network.holders[vm.port];
-  holders += present ? 1 : std::uint64_t(-1);
-  if (holders == 0) network.holders.erase(vm.port);
-  usage_.add(network.intents, network.holders);
+  if (present) {
+    ++network.holders[vm.port];
+    usage_.add_vm(network.intents, vm.port);
+    return;
+  }
+  const auto holders = network.holders.find(vm.port);
+  if (--holders->second == 0) network.holders.erase(holders);
+  usage_.remove_vm(network.intents, vm.port);
 }
 
 void DeviceCore::undo_to(std::size_t mark) {

@@ -107,6 +107,7 @@ class DeviceCore {
 
   std::optional<Error> sequence_error(const ServerName& server, const Sequence& sequence) const;
   OperationResult apply(const ServerName& server, const Operation& operation);
+  std::set<std::string> ports_of(const Operation& operation) const;
   OperationResult sync(const ServerName& server, const PolicyPtr& policy);
   OperationResult update(const ServerName& server, const PolicyPtr& policy);
   OperationResult withdraw(const ServerName& server, Vnid vnid);

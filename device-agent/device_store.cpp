@@ -2,6 +2,7 @@
 
 #include <array>
 #include <optional>
+#include <set>
 
 #include "common/store/database.h"
 #include "common/store/rows.h"
@@ -89,6 +90,14 @@ struct DeviceStore::Impl {
 
   // Rows that need each other. A store that lacks one is damaged, and serving it would be a lie.
   static void check(const DeviceChanges& all) {
+    std::set<Vnid> claimed;
+    for (const auto& [claim, present] : all.claims) claimed.insert(claim.vnid);
+    for (const auto& [vnid, policy] : all.policies) {
+      if (policy->vnid() != vnid || !claimed.contains(vnid)) {
+        throw StoreError("the policy of VNID " + vnid.text() +
+                         " is of another VNID, or has no claim");
+      }
+    }
     for (const auto& [claim, present] : all.claims) {
       if (!all.policies.contains(claim.vnid) || !all.servers.contains(claim.server)) {
         throw StoreError("server " + claim.server + " claims VNID " + claim.vnid.text() +

@@ -1,6 +1,7 @@
 #include "server-agent/device_link.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/protocol/codec.h"
 
@@ -55,7 +56,23 @@ void DeviceLink::available(LinkContext& context) {
 void DeviceLink::unavailable() {
   phase_ = Phase::offline;
   awaited_ = 0;
-  in_flight_.clear();  // the outcome is unknown; the digests will tell
+  lose();  // the outcome is unknown; the digests will tell
+}
+
+void DeviceLink::lose() {
+  std::move(in_flight_.begin(), in_flight_.end(), std::back_inserter(lost_));
+  in_flight_.clear();
+}
+
+bool DeviceLink::moving(const Key& key) const {
+  if (dirty_.contains(key)) return true;
+  const auto touches = [&](const Operation& operation) {
+    if (operation_vnid(operation) != key.first) return false;
+    return key.second.empty() || key_of(operation) == key ||
+           std::holds_alternative<PolicyWithdraw>(operation);
+  };
+  return std::any_of(in_flight_.begin(), in_flight_.end(), touches) ||
+         std::any_of(lost_.begin(), lost_.end(), touches);
 }
 
 void DeviceLink::resync(LinkContext& context) {
@@ -69,7 +86,7 @@ void DeviceLink::send(Request request, LinkContext& context) {
 
 void DeviceLink::greet(LinkContext& context) {
   phase_ = Phase::greeting;
-  in_flight_.clear();
+  lose();
   end_marked_ = false;
   walk_.emplace(acknowledged_);
   send(Hello{{context.epoch, ++context.seq}}, context);
@@ -94,6 +111,8 @@ void DeviceLink::go_live(LinkContext& context) {
   refused_.clear();
   apart_.clear();
   dirty_.clear();
+  parked_.clear();
+  lost_.clear();
   for (const auto& [vnid, network] : context.desired.networks()) {
     if (!network.wanted_on(name_)) continue;
     dirty_.insert({vnid, {}});
@@ -127,8 +146,11 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
       compare(context);
     }
   } else if (const auto* batch = std::get_if<BatchAnswer>(&*answer)) {
-    if (absorb(*batch)) {
-      failures_ = 0;
+    std::optional<Error> stuck;
+    if (absorb(*batch, stuck)) {
+      failures_ = stuck ? failures_ : 0;
+      // A removal has no other wish to wait for, and busy passes: again, after a pause.
+      if (stuck) wait(*stuck, context);
     } else {
       look_closer({Code::unknown_vnid, "the device lacks a policy that it had acknowledged"},
                   context);
@@ -154,7 +176,10 @@ void DeviceLink::failed(const Error& error, LinkContext& context) {
   }
   if (error.code == Code::invalid && !in_flight_.empty()) {
     // The device does not understand the batch: the same again would not help.
-    for (const Operation& operation : in_flight_) refuse(operation, error);
+    for (const Operation& operation : in_flight_) {
+      dirty_.insert(key_of(operation));
+      refuse(operation, error);
+    }
     in_flight_.clear();
     return;
   }
@@ -175,7 +200,7 @@ void DeviceLink::look_closer(const Error& error, LinkContext& context) {
 void DeviceLink::wait(const Error& error, LinkContext& context) {
   phase_ = Phase::waiting;
   error_ = error;
-  in_flight_.clear();
+  lose();
   const auto pause = std::min(kLongestPause, kFirstPause * (1U << std::min(failures_, 6U)));
   ++failures_;
   awaited_ = ++context.token;
@@ -188,7 +213,7 @@ void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
   if (phase_ == Phase::live && token == audit_) end_marked_ = false;
 }
 
-bool DeviceLink::absorb(const BatchAnswer& answer) {
+bool DeviceLink::absorb(const BatchAnswer& answer, std::optional<Error>& stuck) {
   bool freed = false;
   bool as_known = true;
   for (std::size_t i = 0; i < in_flight_.size(); ++i) {
@@ -200,19 +225,41 @@ bool DeviceLink::absorb(const BatchAnswer& answer) {
     }
     // A later wish may have come meanwhile; planning again costs a comparison.
     dirty_.insert(key_of(operation));
-    if (answer.results[i]) {
+    if (answer.results[i] && answer.results[i]->code == Code::busy) {
+      stuck = answer.results[i];  // no refusal: it may succeed later
+    } else if (answer.results[i]) {
       refuse(operation, *answer.results[i]);
+      if (std::holds_alternative<PolicyWithdraw>(operation) ||
+          std::holds_alternative<Dissociate>(operation)) {
+        stuck = answer.results[i];
+      }
     } else {
       refused_.erase(key_of(operation));
       const auto* associate = std::get_if<Associate>(&operation);
       if (associate != nullptr && associate->from) taken_over_.push_back(key_of(operation));
-      freed = freed || !std::holds_alternative<Associate>(operation);
+      freed = freed || frees(operation);
     }
   }
   acknowledge(acknowledged_, in_flight_, answer.results);
   in_flight_.clear();
   if (freed) forgive();
+  for (auto it = parked_.begin(); it != parked_.end();) {
+    if (acknowledged_.contains(it->first)) {
+      dirty_.insert(*it);
+      it = parked_.erase(it);
+    } else {
+      ++it;
+    }
+  }
   return as_known;
+}
+
+// Whether something that others wait for became free: whatever is not a new VM.
+bool DeviceLink::frees(const Operation& operation) const {
+  const auto* associate = std::get_if<Associate>(&operation);
+  if (associate == nullptr || associate->policy) return true;
+  const auto network = acknowledged_.find(associate->vnid);
+  return network != acknowledged_.end() && network->second.vms.contains(associate->vm->id);
 }
 
 void DeviceLink::refuse(const Operation& operation, const Error& error) {
@@ -273,7 +320,7 @@ bool DeviceLink::is_refused(const Key& key, const PolicyPtr& policy, const VmPtr
 }
 
 std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& keys,
-                                                     const Desired& desired) const {
+                                                     const Desired& desired) {
   Wanted wanted;
   DeviceView acknowledged;
   for (const auto& [vnid, id] : keys) {
@@ -283,7 +330,10 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
     if (network == nullptr || !network->wanted_on(name_)) continue;  // withdraw, if it is there
     PolicyPtr policy = network->policy;
     if (is_refused({vnid, {}}, policy, nullptr)) {
-      if (has == acknowledged_.end()) continue;  // without the policy no VM can come
+      if (has == acknowledged_.end()) {  // without the policy no VM can come
+        if (!id.empty()) parked_.insert({vnid, id});
+        continue;
+      }
       policy = nullptr;
     }
     WantedNetwork& want = wanted[vnid];
@@ -375,7 +425,7 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
     if (why != nullptr) *why = refused_.at(of).error;
     return true;
   };
-  if (!verified_) return open();
+  if (!verified_ || moving(key)) return open();
   if (id.empty()) {
     if (!wanted_network) return has == acknowledged_.end() ? Delivery::enforced : open();
     if (has != acknowledged_.end() && has->second.stamp == network->policy->stamp()) {

@@ -84,6 +84,9 @@ class DeviceLink {
     Error error;
   };
 
+  // Whether something of that key is on its way, or its outcome unknown.
+  bool moving(const Key& key) const;
+  void lose();
   bool settled() const { return dirty_.empty() && in_flight_.empty() && awaited_ == 0; }
   void send(Request request, LinkContext& context);
   void greet(LinkContext& context);
@@ -92,29 +95,32 @@ class DeviceLink {
   void wait(const Error& error, LinkContext& context);
   void failed(const Error& error, LinkContext& context);
   // False: the device lacks a policy that it had acknowledged, so that what we know is not true.
-  bool absorb(const BatchAnswer& answer);
+  bool absorb(const BatchAnswer& answer, std::optional<Error>& stuck);
   void look_closer(const Error& error, LinkContext& context);
   void note_takeovers(const Desired& desired);
   void refuse(const Operation& operation, const Error& error);
   std::vector<Operation> take_apart(std::vector<Operation> operations) const;
   void forgive();
+  bool frees(const Operation& operation) const;
   // Drops refusals of wishes that are no longer there.
   void forget_refusals(const std::vector<Key>& keys, const Desired& desired);
   bool is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const;
   // What is wanted and acknowledged of those keys only.
-  std::pair<Wanted, DeviceView> restricted(const std::vector<Key>& keys,
-                                           const Desired& desired) const;
+  std::pair<Wanted, DeviceView> restricted(const std::vector<Key>& keys, const Desired& desired);
 
   DeviceName name_;
   Phase phase_ = Phase::offline;
   DeviceView acknowledged_;
   std::optional<SyncWalk> walk_;
   std::set<Key> dirty_;
+  // VMs that cannot come, since the device refuses their policy; due again once it has one.
+  std::set<Key> parked_;
   std::map<Key, Refusal> refused_;
   // VNIDs whose policy must not travel with an association: one that did was refused, and only
   // apart can the device tell which of the two it refuses.
   std::set<Vnid> apart_;
   std::vector<Operation> in_flight_;
+  std::vector<Operation> lost_;  // were in flight when the conversation broke
   std::vector<Key> taken_over_;
   std::uint64_t awaited_ = 0;  // token of the request or pause; 0: none
   std::uint64_t audit_ = 0;    // token of the interval after which the roots are compared again

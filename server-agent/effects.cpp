@@ -12,6 +12,8 @@ std::string_view delivery_name(Delivery delivery) {
       return "unreachable";
     case Delivery::refused:
       return "refused";
+    case Delivery::superseded:
+      return "superseded";
   }
   return "pending";
 }

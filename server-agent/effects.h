@@ -48,6 +48,7 @@ enum class Delivery : std::uint8_t {
   pending,      // on its way
   unreachable,  // the device is offline; it will get it when it is back
   refused,      // the device refused; nothing changed there (law 2)
+  superseded,   // a later command wants something else
 };
 std::string_view delivery_name(Delivery delivery);
 
@@ -61,7 +62,7 @@ struct Receipt {
 struct CommandResult {
   std::optional<Error> error = {};  // the command itself was refused, and nothing was changed
   std::vector<Receipt> receipts = {};
-  // Devices refused and none accepted, so that the server took the change back.
+  // Every device refused, so that the server took the change back.
   bool taken_back = false;
 };
 

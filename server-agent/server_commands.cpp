@@ -186,6 +186,8 @@ CommandOutput receipt_output(const std::string& title, const CommandResult& resu
     if (r.delivery == Delivery::refused) {
       out.notes.emplace_back("error",
                              r.device.text() + " refused " + r.object + ": " + detail(r.error));
+    } else if (r.delivery == Delivery::superseded) {
+      out.notes.emplace_back("warn", r.object + " was changed by a later command");
     } else if (r.delivery != Delivery::enforced) {
       out.notes.emplace_back("warn", r.device.text() + ": " + r.object + " is " +
                                          std::string(delivery_name(r.delivery)) +
@@ -194,7 +196,7 @@ CommandOutput receipt_output(const std::string& title, const CommandResult& resu
     }
   }
   if (result.taken_back) {
-    out.notes.emplace_back("error", "no device accepted it: the change is taken back");
+    out.notes.emplace_back("error", "every device refused it: the change is taken back");
   } else if (enforced == result.receipts.size()) {
     out.notes.emplace_back("info", result.receipts.empty() ? "done; no device is concerned"
                                                            : "done: durable and enforced on " +

@@ -121,7 +121,22 @@ Result<NetworkAnswer> ServerCore::network(const NetworkQuery& query) const {
 // ---- answers to commands ---------------------------------------------------------------------
 
 void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
-  for (const DeviceName& device : devices) waits_[id].keys.emplace_back(device, key);
+  const Network* network = desired_.find(key.first);
+  const PlacedVm* vm = desired_.find(key.first, key.second);
+  for (const DeviceName& device : devices) {
+    waits_[id].keys.push_back({device, key, vm == nullptr ? nullptr : vm->vm,
+                               network == nullptr ? nullptr : network->policy});
+  }
+}
+
+Receipt ServerCore::receipt(const Awaited& awaited) const {
+  const auto& [vnid, id] = awaited.key;
+  const Network* network = desired_.find(vnid);
+  const PlacedVm* vm = desired_.find(vnid, id);
+  const bool same = id.empty() ? (network == nullptr ? nullptr : network->policy) == awaited.policy
+                               : (vm == nullptr ? nullptr : vm->vm) == awaited.vm;
+  if (same) return receipt(awaited.device, awaited.key);
+  return {awaited.device, key_text(awaited.key), Delivery::superseded};
 }
 
 void ServerCore::again(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
@@ -184,25 +199,24 @@ void ServerCore::settle(bool deadline, std::optional<CommandId> only) {
   for (const auto& [id, wait] : waits_) {
     if ((!only || *only == id) && !migrations_.contains(id)) ids.push_back(id);
   }
+  // The last wish first: what came after it has to go before a wish can be taken back.
+  std::reverse(ids.begin(), ids.end());
   for (const CommandId id : ids) {
     const Wait& wait = waits_.at(id);
     CommandResult result;
-    bool open = false;
-    bool accepted = false;
-    bool refused = false;
-    for (const auto& [device, key] : wait.keys) result.receipts.push_back(receipt(device, key));
+    for (const Awaited& awaited : wait.keys) result.receipts.push_back(receipt(awaited));
     for (const DeviceName& device : wait.synchronizing) {
       result.receipts.push_back(synchronization(device));
     }
-    for (const Receipt& r : result.receipts) {
-      const Delivery delivery = r.delivery;
-      open = open || delivery == Delivery::pending;
-      accepted = accepted || delivery == Delivery::enforced;
-      refused = refused || delivery == Delivery::refused;
-    }
+    const auto all = [&](Delivery delivery) {
+      return std::all_of(result.receipts.begin(), result.receipts.end(),
+                         [&](const Receipt& r) { return r.delivery == delivery; });
+    };
+    const bool open = std::any_of(result.receipts.begin(), result.receipts.end(),
+                                  [](const Receipt& r) { return r.delivery == Delivery::pending; });
     if (open && !deadline) continue;
-    // Nothing came into force anywhere: the wish leaves no trace here either (law 2).
-    if (refused && !accepted && !open && !wait.undo.empty()) {
+    // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
+    if (!result.receipts.empty() && all(Delivery::refused) && !wait.undo.empty()) {
       const auto undo = wait.undo;
       std::for_each(undo.rbegin(), undo.rend(), [this](const auto& step) { step(*this); });
       result.taken_back = true;

@@ -99,8 +99,15 @@ class ServerCore {
   std::vector<Receipt> receipts(Vnid vnid, const VmId& vm) const;
 
  private:
+  // What a command waits for: that the device has the wish as it was then.
+  struct Awaited {
+    DeviceName device;
+    Key key;
+    VmPtr vm;
+    PolicyPtr policy;
+  };
   struct Wait {
-    std::vector<std::pair<DeviceName, Key>> keys;
+    std::vector<Awaited> keys;
     std::set<DeviceName> synchronizing;  // wait until these are synchronized, or cannot be
     // Take the wish back, if nothing came after it; the last one first.
     std::vector<std::function<void(ServerCore&)>> undo;
@@ -138,6 +145,7 @@ class ServerCore {
   void again(CommandId id, const std::set<DeviceName>& devices, const Key& key);
   void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
   Receipt receipt(const DeviceName& device, const Key& key) const;
+  Receipt receipt(const Awaited& awaited) const;
   Receipt synchronization(const DeviceName& device) const;
   void pump();
   void end_takeovers(const DeviceName& device);

@@ -101,6 +101,13 @@ Result<void> ServerCore::run(CommandId id, const CreateNetwork& command) {
                       "; change it with change-policy, or delete it first",
                   {.entry = "vnid " + vnid.text()});
     }
+    if (!command.devices.empty() && command.devices != network->devices) {
+      return fail(Code::policy_conflict,
+                  "network " + vnid.text() +
+                      " exists with other devices; name devices per VM, or "
+                      "delete the network first",
+                  {.entry = "vnid " + vnid.text()});
+    }
     // Once more the same: what was refused is tried again, the rest tells how far it has got.
     for (const Receipt& r : receipts(vnid, {})) again(id, {r.device}, {vnid, {}});
     return {};
@@ -187,12 +194,12 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
   on_undo(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
     const PlacedVm* now = core.desired_.find(vnid, placed->id);
     if (now == nullptr || now->vm != placed) return;
+    const std::set<DeviceName> devices = now->devices;
     if (before) {
       core.put_vm(vnid, *before);
-      return;
+    } else {
+      core.erase_vm(vnid, placed->id);
     }
-    const std::set<DeviceName> devices = now->devices;
-    core.erase_vm(vnid, placed->id);
     for (const DeviceName& device : devices) {
       if (announced.contains(device) && !core.desired_.find(vnid)->wanted_on(device)) {
         core.desired_.announce(vnid, device);
@@ -241,8 +248,9 @@ Result<void> ServerCore::run(CommandId id, const RemoveVm& command) {
   if (desired_.find(command.vnid) == nullptr) return fail(unknown_network(command.vnid));
   const PlacedVm* vm = desired_.find(command.vnid, command.vm);
   if (vm == nullptr) return fail(unknown_vm(command.vnid, command.vm));
-  await(id, vm->devices, {command.vnid, command.vm});
+  const std::set<DeviceName> devices = vm->devices;
   erase_vm(command.vnid, command.vm);
+  await(id, devices, {command.vnid, command.vm});
   return {};
 }
 

@@ -104,7 +104,12 @@ struct ServerStore::Impl {
       PlacedVm placed{store::read_vm(vms, vms.text(1), 2), read_devices(vms, next)};
       if (const std::string from = vms.text(next + 1); !from.empty()) placed.from = read_jid(from);
       placed.takeover = read_devices(vms, next + 2);
-      out.put_vm(store::vnid_column(vms, 0), std::move(placed));
+      const Vnid vnid = store::vnid_column(vms, 0);
+      if (out.find(vnid) == nullptr) {
+        throw StoreError("VM " + placed.vm->id + " is in the network " + vnid.text() +
+                         ", which is missing");
+      }
+      out.put_vm(vnid, std::move(placed));
     });
     networks.each([&] {
       for (const DeviceName& device : read_devices(networks, 3)) {

@@ -7,7 +7,7 @@ namespace tenet::server {
 namespace {
 
 // A view of ten million VMs has fewer nodes.
-constexpr std::size_t kMaxQuestions = 2'000'000;
+constexpr std::size_t kMaxQuestions = 1'000'000;
 
 // Calls `descend` for each child that differs from ours, `gone` for each of our leaves that no
 // child covers.

@@ -11,8 +11,11 @@ Result<Bandwidth> parse_bandwidth(const Element& element) {
   out.from_vm = in.optional_result<BitRate>("from-vm", BitRate::parse);
   out.to_vm = in.optional_result<BitRate>("to-vm", BitRate::parse);
   out.reserve = in.optional_result<BitRate>("reserve", BitRate::parse);
-  if (out == Bandwidth{}) in.fail("write at least one of from-vm, to-vm, reserve");
   if (auto error = in.finish()) return fail(*error);
+  if (out == Bandwidth{}) {
+    return fail(Code::invalid, "bandwidth: write at least one of from-vm, to-vm, reserve",
+                {.entry = "bandwidth"});
+  }
   return out;
 }
 

@@ -40,8 +40,10 @@ Result<Qos> parse_qos(const Element& element) {
       "dscp", "a name like af21, ef, cs1, or a number from 0 to 63", dscp_of);
   out.priority = in.optional<std::uint8_t>("class", "a number from 0 to 7",
                                            [](std::string_view t) { return parse_unsigned(t, 7); });
-  if (out == Qos{}) in.fail("write at least one of dscp, class");
   if (auto error = in.finish()) return fail(*error);
+  if (out == Qos{}) {
+    return fail(Code::invalid, "qos: write at least one of dscp, class", {.entry = "qos"});
+  }
   return out;
 }
 

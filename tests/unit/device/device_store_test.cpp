@@ -1,0 +1,168 @@
+// The device's store on real files: what was committed is there, and damage is told.
+#include "device-agent/device_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "common/store/database.h"
+#include "tests/property/small_world.h"
+
+namespace tenet::device {
+namespace {
+
+using namespace tenet::testing;
+
+class DeviceStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(folder);
+    path = folder / "device.db";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  DeviceStore open() {
+    auto store = DeviceStore::open(path);
+    EXPECT_TRUE(store.has_value()) << store.error().text;
+    return *std::move(store);
+  }
+  void execute(const std::string& sql) const {
+    // Of the same schema version, so that none of these migrations runs.
+    constexpr std::array<std::string_view, 1> kNone{""};
+    store::Database(path, kNone).execute(sql);
+  }
+  void fill() {
+    DeviceCore core(generous());
+    ASSERT_TRUE(core.batch(
+        "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}}));
+    DeviceStore store = open();
+    ASSERT_TRUE(store.write(core.changes()));
+    ASSERT_TRUE(store.commit());
+  }
+  std::string load_error() {
+    auto loaded = open().load();
+    EXPECT_FALSE(loaded.has_value());
+    if (loaded) return {};
+    EXPECT_EQ(loaded.error().code, Code::io);
+    return loaded.error().text;
+  }
+
+  std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("tenet-device-store-" + std::to_string(::getpid()));
+  std::string path;
+};
+
+TEST_F(DeviceStoreTest, Law8_WhatWasCommittedIsThereAfterReopening) {
+  Random random(11);
+  DeviceCore core(limits());
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    ASSERT_TRUE(
+        core.batch(random.pick(servers()), {{i, UINT64_MAX - i}, random_operations(random, 4)}));
+    DeviceStore store = open();
+    ASSERT_TRUE(store.write(core.changes()));
+    if (random.chance(25)) {
+      store.rollback();
+      core.rollback();
+    } else {
+      ASSERT_TRUE(store.commit());
+      core.commit();
+    }
+    DeviceCore loaded(limits());
+    loaded.load(store.load().value());
+    ASSERT_EQ(dump(loaded), dump(core)) << "after " << i << " batches";
+  }
+}
+
+TEST_F(DeviceStoreTest, Law1_WhatWasNotCommittedIsGone) {
+  DeviceChanges changes;
+  changes.servers["a@x"] = {1, 1};
+  {
+    DeviceStore store = open();
+    ASSERT_TRUE(store.write(changes));
+  }
+  EXPECT_TRUE(open().load().value().empty());
+}
+
+TEST_F(DeviceStoreTest, EveryFieldOfAVmSurvives) {
+  Vm full{"v1", mac(1)};
+  full.addresses = {IpAddress::parse("10.0.0.1").value(), IpAddress::parse("2001:db8::1").value()};
+  full.port = "eth0/1.7";
+  full.state = VmState::pre_associated;
+  full.reserve = true;
+  DeviceCore core(generous());
+  const Vnid vnid(Vnid::kMaxId, 255);
+  ASSERT_TRUE(core.batch("a@x", {{1, 1},
+                                 {PolicySync{policy(vnid, UINT64_MAX, Content::five_rules)},
+                                  Associate{vnid, std::make_shared<const Vm>(full)}}}));
+  DeviceStore store = open();
+  ASSERT_TRUE(store.write(core.changes()));
+  ASSERT_TRUE(store.commit());
+  const auto loaded = store.load().value();
+  EXPECT_EQ(*loaded.members.begin()->second, full);
+  EXPECT_EQ(loaded.policies.at(vnid)->revision(), UINT64_MAX);
+  EXPECT_EQ(*loaded.policies.at(vnid), *core.networks().at(vnid).policy);
+}
+
+TEST_F(DeviceStoreTest, ASecondOpenerIsRefusedAndToldWho) {
+  const DeviceStore first = open();
+  const auto second = DeviceStore::open(path);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code, Code::io);
+  EXPECT_NE(second.error().text.find(std::to_string(::getpid())), std::string::npos);
+  EXPECT_NE(second.error().text.find(path), std::string::npos);
+}
+
+TEST_F(DeviceStoreTest, AFileOfANewerProgramIsRefused) {
+  fill();
+  execute("PRAGMA user_version=99");
+  const auto store = DeviceStore::open(path);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().text.find("99"), std::string::npos);
+}
+
+TEST_F(DeviceStoreTest, WhatIsNoDatabaseIsRefused) {
+  std::filesystem::create_directory(path);
+  const auto store = DeviceStore::open(path);
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().text.find(path), std::string::npos);
+}
+
+TEST_F(DeviceStoreTest, Law8_DamagedRowsAreTold) {
+  const std::vector<std::pair<std::string, std::string>> damages{
+      {"UPDATE member SET mac='nonsense'", "v1"},
+      {"UPDATE member SET addresses='10.0.0.1 x'", "v1"},
+      {"UPDATE member SET port='a b'", "a b"},
+      {"UPDATE policy SET document='<policy'", "policy"},
+      {"UPDATE policy SET document='<policy xmlns=\"urn:tenet:policy:1\" vnid=\"4096\"/>'",
+       "revision"},
+      {"UPDATE policy SET vnid=-1", "-1"},
+      {"DELETE FROM policy", "4096"},
+      {"DELETE FROM server", "a@x"},
+      {"DELETE FROM claim", "no claim"},
+  };
+  for (const auto& [sql, culprit] : damages) {
+    TearDown();
+    SetUp();
+    fill();
+    execute(sql);
+    EXPECT_NE(load_error().find(culprit), std::string::npos) << sql;
+  }
+}
+
+// A policy in the row of another VNID, and one that nobody claims (law 7).
+TEST_F(DeviceStoreTest, Law8_RowsThatContradictEachOtherAreTold) {
+  for (const char* sql : {"UPDATE policy SET vnid=vnid+1; UPDATE claim SET vnid=vnid+1;"
+                          "UPDATE member SET vnid=vnid+1",
+                          "DELETE FROM member; DELETE FROM claim"}) {
+    TearDown();
+    SetUp();
+    fill();
+    execute(sql);
+    EXPECT_FALSE(open().load().has_value()) << sql;
+  }
+}
+
+}  // namespace
+}  // namespace tenet::device

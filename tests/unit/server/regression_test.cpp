@@ -1,0 +1,184 @@
+// Each of these was a bug once.
+#include <gtest/gtest.h>
+
+#include "tests/unit/server/conversation.h"
+
+namespace tenet::server {
+namespace {
+
+using testing::Content;
+using testing::policy;
+using testing::vm;
+
+const Vnid kNet(4096);
+const Jid kOne = jid("d1@x/device-agent");
+const Jid kTwo = jid("d2@x/device-agent");
+
+// The key of a VM whose policy was refused was dropped; when the device took the policy later, nobody
+// remembered the VM. Here the policy fills a batch, so that the VM waits for the next one.
+TEST(ServerRegression, Law6_AVmComesOnceItsRefusedPolicyIsReplaced) {
+  Desired desired;
+  desired.put_network(kNet, policy(kNet, 1, Content::unsupported), {kOne}, {});
+  desired.put_vm(kNet, {vm("v1", 1), {kOne}});
+  Conversation talk({kOne}, testing::limits(), 1, desired, 1);
+  talk.go_online();
+  talk.command(ChangePolicy{policy(kNet, 2)});
+  ASSERT_TRUE(talk.view().contains(kNet));
+  EXPECT_TRUE(talk.has(kNet, "v1")) << talk.link().state();
+}
+
+// What was acknowledged counted, and what was on its way did not.
+TEST(ServerRegression, Law1_ARemovalIsNotDoneWhileTheAssociationIsOnItsWay) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.take();  // the association is out
+  const CommandId removal = talk.post(RemoveVm{kNet, "v1"});
+  talk.take();
+  EXPECT_FALSE(talk.answered(removal)) << "enforced, says the server; yet the device enables it";
+  talk.answer_one();
+  EXPECT_TRUE(talk.has(kNet, "v1"));
+}
+
+TEST(ServerRegression, Law1_ARemovalIsUncertainWhenTheConnectionBreaksOnTheAssociation) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.take();
+  ask(talk.device(), talk.name, talk.take_one().request);  // applied; the answer is lost
+  talk.core.device_unavailable(talk.device_name());
+  const CommandResult result = talk.command(RemoveVm{kNet, "v1"});
+  ASSERT_TRUE(talk.has(kNet, "v1"));
+  ASSERT_EQ(result.receipts.size(), 1U);
+  EXPECT_EQ(result.receipts[0].delivery, Delivery::unreachable);
+}
+
+// The opposite: a VM that is created anew while its removal is on its way.
+TEST(ServerRegression, Law1_ACreationIsNotDoneWhileTheRemovalIsOnItsWay) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1)});
+  talk.post(RemoveVm{kNet, "v1"});
+  talk.take();
+  const CommandId creation = talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.take();
+  EXPECT_FALSE(talk.answered(creation));
+}
+
+// A refused removal was planned again at once, and again, as fast as the device answered.
+TEST(ServerRegression, Law2_ARefusedRemovalIsNotRepeatedWithoutPause) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1)});
+  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  talk.post(RemoveVm{kNet, "v1"});
+  talk.take();
+  std::size_t batches = 0;
+  for (; !talk.sent.empty() && batches < 50; ++batches) {
+    const Send send = talk.take_one();
+    const auto* batch = std::get_if<Batch>(&send.request);
+    if (batch == nullptr) break;
+    const Error error{Code::busy, "the kernel says no"};
+    talk.answer(send, Answer(BatchAnswer{batch->sequence, std::vector<OperationResult>(
+                                                              batch->operations.size(), error)}));
+  }
+  EXPECT_LT(batches, 3U);
+}
+
+// An association that carried a policy was forgotten when the whole batch was refused.
+TEST(ServerRegression, Law6_ABatchThatIsInvalidAsAWholeLosesNoWish) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1, VmState::pre_associated)});
+  talk.command(ActivateVm{kNet, "v1"});
+  const CommandId change = talk.post(ActivateVm{kNet, "v1", policy(kNet, 2)});
+  talk.post(CreateVm{kNet, *vm("v2", 2)});
+  talk.take();
+  const Send send = talk.take_one();
+  ASSERT_TRUE(std::holds_alternative<Batch>(send.request));
+  talk.answer(send, fail(Code::invalid, "the device agent is older and knows no such thing"));
+  talk.run();
+  ASSERT_TRUE(talk.answered(change)) << "the link says " << talk.link().state();
+  EXPECT_TRUE(talk.has(kNet, "v2"));
+  EXPECT_EQ(talk.view().at(kNet).stamp.revision, 2U);
+}
+
+// An association that replaces a VM frees a MAC, a port's bandwidth or a reservation as a removal
+// does.
+TEST(ServerRegression, Law2_AMacThatAnotherVmGaveUpIsFree) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1)});
+  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  talk.post(MigrateIn{.vnid = kNet, .vm = "v2", .mac = testing::mac(3)});
+  const CommandId id = talk.post(MigrateIn{.vnid = kNet, .vm = "v1", .mac = testing::mac(2)});
+  talk.run();
+  ASSERT_TRUE(talk.answered(id));
+  EXPECT_FALSE(talk.results.at(id).taken_back);
+  EXPECT_EQ(talk.view().at(kNet).vms.at("v1")->mac, testing::mac(2));
+}
+
+// The older wish was taken back first, which does nothing while a newer one stands on it.
+TEST(ServerRegression, Law2_TakenBackMeansThatTheNetworkIsGone) {
+  Conversation talk({kOne}, testing::limits());
+  talk.go_online();
+  const CommandId network = talk.post(CreateNetwork{policy(kNet, 1, Content::unsupported)});
+  talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.run();
+  ASSERT_TRUE(talk.results.at(network).taken_back);
+  EXPECT_EQ(talk.core.desired().find(kNet), nullptr);
+}
+
+TEST(ServerRegression, Law2_ARevisionThatWasTakenBackIsNotEnforcedAfterwards) {
+  Conversation talk({kOne}, testing::limits());
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  const CommandId second = talk.post(ChangePolicy{policy(kNet, 2, Content::two_rules)});
+  talk.post(ChangePolicy{policy(kNet, 3, Content::unsupported)});
+  talk.run();
+  const CommandResult& result = talk.results.at(second);
+  const bool in_force = talk.view().at(kNet).stamp.revision == 2;
+  EXPECT_EQ(result.taken_back, !in_force);
+}
+
+// The second command has no wish of its own; its receipt was read after the first took the VM back,
+// and "gone" counted as enforced.
+TEST(ServerRegression, Law1_ARepeatedCommandIsRefusedLikeTheFirst) {
+  auto limits = testing::limits();
+  limits.capacity.vms = 0;
+  Conversation talk({kOne}, limits);
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.post(CreateVm{kNet, *vm("v1", 1)});
+  const CommandId again = talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.run();
+  ASSERT_TRUE(talk.answered(again));
+  ASSERT_EQ(talk.results.at(again).receipts.size(), 1U);
+  EXPECT_EQ(talk.results.at(again).receipts[0].delivery, Delivery::refused);
+}
+
+// The undo of a move restored the VM, but not the announcement that the move had ended.
+TEST(ServerRegression, Law2_ARefusedMoveLeavesTheAnnouncementOfTheOtherDevice) {
+  Conversation talk({kOne, kTwo});
+  auto full = testing::limits();
+  full.capacity.vms = 0;
+  talk.devices.at(kTwo) = device::DeviceCore(full);
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1), {kOne}});
+  ASSERT_TRUE(talk.devices.at(kTwo).view(talk.name).contains(kNet));
+  const CommandResult moved =
+      talk.command(MigrateIn{.vnid = kNet, .vm = "v1", .mac = testing::mac(1), .devices = {kTwo}});
+  ASSERT_TRUE(moved.taken_back);
+  EXPECT_TRUE(talk.core.desired().find(kNet)->announced.contains(kTwo));
+  EXPECT_TRUE(talk.devices.at(kTwo).view(talk.name).contains(kNet));
+}
+
+}  // namespace
+}  // namespace tenet::server

@@ -1,0 +1,147 @@
+// The server's store on real files.
+#include "server-agent/server_store.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+
+#include "common/store/database.h"
+#include "tests/property/small_world.h"
+
+namespace tenet::server {
+namespace {
+
+using namespace tenet::testing;
+
+class ServerStoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::filesystem::create_directory(folder);
+    path = folder / "server.db";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  ServerStore open() {
+    auto store = ServerStore::open(path);
+    EXPECT_TRUE(store.has_value()) << store.error().text;
+    return *std::move(store);
+  }
+  void execute(const std::string& sql) const {
+    constexpr std::array<std::string_view, 1> kNone{""};
+    store::Database database(path, kNone);
+    database.execute("PRAGMA foreign_keys=OFF");
+    database.execute(sql);
+  }
+  ServerChanges some() const {
+    ServerChanges out;
+    out.networks[net] = {policy(net, 7, Content::five_rules), {one, two}, {two}};
+    Vm full{"v1", mac(1)};
+    full.addresses = {IpAddress::parse("10.0.0.1").value()};
+    full.port = "eth1";
+    out.vms[{net, "v1"}] = {std::make_shared<const Vm>(full), {one}, source};
+    out.vms[{net, "v2"}] = {vm("v2", 2, VmState::pre_associated, true), {one}};
+    return out;
+  }
+
+  const Vnid net{4096, 3};
+  const DeviceName one = Jid::parse("d1@x/device agent").value();
+  const DeviceName two = Jid::parse("d2@x/device-agent").value();
+  const Jid source = Jid::parse("b@x/server-agent").value();
+  std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("tenet-server-store-" + std::to_string(::getpid()));
+  std::string path;
+};
+
+TEST_F(ServerStoreTest, WhatWasWrittenIsThereAfterReopening) {
+  ASSERT_TRUE(open().write(some()));
+  const Desired desired = open().load().value();
+  const Network* network = desired.find(net);
+  ASSERT_NE(network, nullptr);
+  EXPECT_EQ(*network->policy, *policy(net, 7, Content::five_rules));
+  EXPECT_EQ(network->devices, (std::set<DeviceName>{one, two}));
+  EXPECT_EQ(network->announced, std::set<DeviceName>{two});
+  EXPECT_EQ(network->vms_on.at(one), 2U);
+  const PlacedVm* placed = desired.find(net, "v1");
+  ASSERT_NE(placed, nullptr);
+  EXPECT_EQ(*placed->vm, *some().vms.at({net, "v1"})->vm);
+  EXPECT_EQ(placed->from, source);
+  EXPECT_EQ(placed->devices, std::set<DeviceName>{one});
+  EXPECT_TRUE(desired.find(net, "v2")->vm->reserve);
+  EXPECT_EQ(desired.find(net, "v2")->from, std::nullopt);
+}
+
+TEST_F(ServerStoreTest, RemovalsAndReplacementsAreWritten) {
+  ServerStore store = open();
+  ASSERT_TRUE(store.write(some()));
+  ServerChanges next;
+  next.vms[{net, "v1"}] = std::nullopt;
+  next.networks[net] = {policy(net, 8), {one}, {}};
+  ASSERT_TRUE(store.write(next));
+  EXPECT_EQ(store.load()->find(net)->policy->revision(), 8U);
+  EXPECT_EQ(store.load()->find(net, "v1"), nullptr);
+  next = {};
+  next.vms[{net, "v2"}] = std::nullopt;
+  next.networks[net] = std::nullopt;
+  ASSERT_TRUE(store.write(next));
+  EXPECT_TRUE(store.load()->networks().empty());
+}
+
+TEST_F(ServerStoreTest, Law2_AWriteThatFailsWritesNothing) {
+  ServerStore store = open();
+  ServerChanges orphan = some();
+  orphan.vms[{Vnid(1), "v1"}] = {vm("v1", 1), {one}};
+  const auto written = store.write(orphan);
+  ASSERT_FALSE(written.has_value());
+  EXPECT_EQ(written.error().code, Code::io);
+  EXPECT_TRUE(store.load()->networks().empty());
+}
+
+TEST_F(ServerStoreTest, Law3_TheEpochRisesWithEveryStartAndAtLeastToTheMinimum) {
+  EXPECT_EQ(open().next_epoch(0), 1U);
+  EXPECT_EQ(open().next_epoch(0), 2U);
+  EXPECT_EQ(open().next_epoch(10), 10U);
+  EXPECT_EQ(open().next_epoch(5), 11U);
+}
+
+TEST_F(ServerStoreTest, ASecondOpenerIsRefused) {
+  const ServerStore first = open();
+  const auto second = ServerStore::open(path);
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().text.find(path), std::string::npos);
+}
+
+TEST_F(ServerStoreTest, DamagedRowsAreTold) {
+  const std::vector<std::pair<std::string, std::string>> damages{
+      {"UPDATE network SET document='nonsense'", "policy"},
+      {"UPDATE network SET devices='@'", "@"},
+      {"UPDATE network SET announced='a b'", "a b"},
+      {"UPDATE vm SET mac='nonsense'", "v1"},
+      {"UPDATE vm SET devices='/'", "/"},
+      {"UPDATE vm SET migrates_from='@'", "@"},
+      {"UPDATE network SET vnid=99999999999", "99999999999"},
+  };
+  for (const auto& [sql, culprit] : damages) {
+    TearDown();
+    SetUp();
+    ASSERT_TRUE(open().write(some()));
+    execute(sql);
+    const auto loaded = open().load();
+    ASSERT_FALSE(loaded.has_value()) << sql;
+    EXPECT_NE(loaded.error().text.find(culprit), std::string::npos) << loaded.error().text;
+    EXPECT_NE(loaded.error().text.find(path), std::string::npos);
+  }
+}
+
+// std::out_of_range leaves load(), and ends the program.
+TEST_F(ServerStoreTest, AVmWithoutItsNetworkIsTold) {
+  ASSERT_TRUE(open().write(some()));
+  execute("DELETE FROM network");
+  const auto loaded = open().load();
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_NE(loaded.error().text.find("v1"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tenet::server
