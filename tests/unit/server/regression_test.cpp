@@ -14,8 +14,8 @@ const Vnid kNet(4096);
 const Jid kOne = jid("d1@x/device-agent");
 const Jid kTwo = jid("d2@x/device-agent");
 
-// The key of a VM whose policy was refused was dropped; when the device took the policy later, nobody
-// remembered the VM. Here the policy fills a batch, so that the VM waits for the next one.
+// The key of a VM whose policy was refused was dropped; when the device took the policy later,
+// nobody remembered the VM. Here the policy fills a batch, so that the VM waits for the next one.
 TEST(ServerRegression, Law6_AVmComesOnceItsRefusedPolicyIsReplaced) {
   Desired desired;
   desired.put_network(kNet, policy(kNet, 1, Content::unsupported), {kOne}, {});
