@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 import subprocess
@@ -9,10 +10,12 @@ import unittest
 from pathlib import Path
 
 from harness.agents import binary_folder
+from harness.broker import Prosody
 
-from .case import SystemTest
+from .case import SystemTest, policy
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+README_FOLDER = Path(__file__).resolve().parents[2]
+README = (README_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
@@ -37,6 +40,24 @@ class Readme(SystemTest):
                 text=True,
             )
             self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_the_table_of_keys_is_the_programs_own(self) -> None:
+        documented = set(re.findall(r"`((?:xmpp|agent|datapath|capacity|baseline|log)\.[a-z-]+)`", README))
+        found = set()
+        for program in ("tenet-server-agent", "tenet-device-agent"):
+            for section in ("xmpp", "agent", "datapath", "capacity", "baseline", "log"):
+                file = self.net.folder / "keys.toml"
+                file.write_text(f"[{section}]\nbogus = 1\n")
+                result = subprocess.run(
+                    [binary_folder() / program, "--config", file, "--check"],
+                    capture_output=True,
+                    text=True,
+                )
+                known = re.search(rf"{section}\.bogus: .*known here are (.*)", result.stderr)
+                if known:
+                    found |= {f"{section}.{key}" for key in known[1].split(", ")}
+        lists = {"xmpp.brokers", "capacity.port", "baseline.rule"}
+        self.assertEqual(documented - lists, found - lists)
 
     def test_the_tour(self) -> None:
         (self.net.folder / "web.xml").write_text(blocks("xml")[0])
@@ -66,6 +87,19 @@ class Readme(SystemTest):
             for node in self.net.admin.commands(jid):
                 found[kind, node] = list(self.net.admin.form(jid, node).fields)
         self.assertEqual(documented, found)
+
+
+SNIPPET = README_FOLDER / "deploy" / "broker" / "prosody.cfg.lua"
+
+
+class BrokerSnippet(SystemTest):
+    """What deploy/broker tells Prosody is understood, and Tenet works with it."""
+
+    options = {"broker": functools.partial(Prosody, extra_config=SNIPPET.read_text())}
+
+    def test_agents_work_with_it(self) -> None:
+        self.done("server1", "create-network", policy=policy(4096))
+        self.assertNotIn("error", self.net.broker.process.log())
 
 
 if __name__ == "__main__":
