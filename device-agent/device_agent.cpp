@@ -6,32 +6,11 @@
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
 #include "common/runtime/log.h"
+#include "common/runtime/session_log.h"
 #include "device-agent/device_commands.h"
 
 namespace tenet::device {
 namespace {
-
-xmpp::SessionHandlers handlers() {
-  xmpp::SessionHandlers out;
-  out.online = [] {
-    log::info("online");
-    runtime::Daemon::notify("STATUS=online");
-  };
-  out.offline = [](const Error& why) {
-    // Law 5: nothing else happens; the datapath stays as it is.
-    log::warning("offline", {{"reason", describe(why)}});
-    runtime::Daemon::notify("STATUS=offline: " + why.text);
-  };
-  out.presence = [](const Jid& peer, bool available) {
-    log::info(available ? "server available" : "server unavailable", {{"server", peer.text()}});
-  };
-  if (log::enabled(log::Level::trace)) {
-    out.trace = [](std::string_view direction, const std::string& xml) {
-      log::trace("stanza", {{"direction", std::string(direction)}, {"xml", xml}});
-    };
-  }
-  return out;
-}
 
 xmpp::SessionOptions session_options(const DeviceConfig& config) {
   xmpp::SessionOptions out = config.xmpp;
@@ -62,7 +41,7 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
       store_(std::move(store)),
       driver_(std::move(driver)),
       core_({config_.baseline, config_.capacity, driver_->capabilities()}),
-      session_(daemon.io(), session_options(config_), handlers()),
+      session_(daemon.io(), session_options(config_), runtime::logging_handlers("server")),
       commands_(session_, device_commands(core_),
                 [this](const Jid& jid) { return config_.operators.contains(jid); }) {
   session_.serve(

@@ -7,6 +7,7 @@
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
 #include "common/runtime/log.h"
+#include "common/runtime/session_log.h"
 
 namespace tenet::server {
 namespace {
@@ -67,20 +68,15 @@ void ServerAgent::start() {
 }
 
 xmpp::SessionHandlers ServerAgent::handlers() {
-  xmpp::SessionHandlers out;
-  out.online = [] {
-    log::info("online");
-    runtime::Daemon::notify("STATUS=online");
-  };
-  out.offline = [this](const Error& why) {
-    log::warning("offline", {{"reason", describe(why)}});
-    runtime::Daemon::notify("STATUS=offline: " + why.text);
+  xmpp::SessionHandlers out = runtime::logging_handlers("device");
+  out.offline = [this, log = out.offline](const Error& why) {
+    log(why);
     post([this](ServerCore& core) {
       for (const Jid& device : config_.devices) core.device_unavailable(device);
     });
   };
-  out.presence = [this](const Jid& peer, bool available) {
-    log::info(available ? "device available" : "device unavailable", {{"device", peer.text()}});
+  out.presence = [this, log = out.presence](const Jid& peer, bool available) {
+    log(peer, available);
     post([peer, available](ServerCore& core) {
       if (available) {
         core.device_available(peer);
@@ -89,11 +85,6 @@ xmpp::SessionHandlers ServerAgent::handlers() {
       }
     });
   };
-  if (log::enabled(log::Level::trace)) {
-    out.trace = [](std::string_view direction, const std::string& xml) {
-      log::trace("stanza", {{"direction", std::string(direction)}, {"xml", xml}});
-    };
-  }
   return out;
 }
 

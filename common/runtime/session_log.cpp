@@ -1,0 +1,29 @@
+#include "common/runtime/session_log.h"
+
+#include "common/runtime/daemon.h"
+#include "common/runtime/log.h"
+
+namespace tenet::runtime {
+
+xmpp::SessionHandlers logging_handlers(const std::string& peer_kind) {
+  xmpp::SessionHandlers out;
+  out.online = [] {
+    log::info("online");
+    Daemon::notify("STATUS=online");
+  };
+  out.offline = [](const Error& why) {
+    log::warning("offline", {{"reason", describe(why)}});
+    Daemon::notify("STATUS=offline: " + why.text);
+  };
+  out.presence = [peer_kind](const Jid& peer, bool available) {
+    log::info(peer_kind + (available ? " available" : " unavailable"), {{peer_kind, peer.text()}});
+  };
+  if (log::enabled(log::Level::trace)) {
+    out.trace = [](std::string_view direction, const std::string& xml) {
+      log::trace("stanza", {{"direction", std::string(direction)}, {"xml", xml}});
+    };
+  }
+  return out;
+}
+
+}  // namespace tenet::runtime
