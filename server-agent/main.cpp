@@ -1,76 +1,56 @@
 // tenet-server-agent: reads the configuration, wires the parts, runs.
-#include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
-#include <iostream>
-
 #include "common/runtime/daemon.h"
 #include "common/runtime/log.h"
+#include "common/runtime/program.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
 #include "server-agent/server_store.h"
 
+namespace tenet::server {
 namespace {
 
-int give_up(const tenet::Error& error) {
-  std::cerr << "tenet-server-agent: " << error.text << "\n";
-  return 1;
-}
-
-int run(int argc, char** argv) {
-  using namespace tenet;
-  CLI::App app{
-      "Tenet server agent: tells device agents over XMPP which virtual networks and VMs\n"
-      "this server has. Operators reach it through ad-hoc commands; see PROTOCOL.md."};
-  std::string path = "/etc/tenet/server-agent.toml";
-  bool check = false;
-  std::uint64_t epoch = 0;
-  app.add_option("--config", path, "configuration file (TOML)")->capture_default_str();
-  app.add_flag("--check", check, "validate the configuration and exit");
-  app.add_option("--epoch", epoch,
-                 "begin with at least this epoch: after the state was restored from a backup, "
-                 "when devices say stale-epoch");
-  CLI11_PARSE(app, argc, argv);
-
-  auto config = server::load_server_config(path);
-  if (!config) return give_up(config.error());
-  if (check) {
-    std::cout << path << " is valid\n";
-    return 0;
-  }
+Result<int> run(const std::string& path, bool check, std::uint64_t least_epoch) {
+  auto config = load_server_config(path);
+  if (!config) return fail(config.error());
+  if (check) return 0;
   runtime::Daemon daemon;  // first, so that a signal during the start is not lost
-  if (auto configured = log::configure(config->log); !configured) {
-    return give_up(configured.error());
-  }
-  auto store = server::ServerStore::open(config->state);
-  if (!store) return give_up(store.error());
-  const auto next_epoch = store->next_epoch(epoch);
-  if (!next_epoch) return give_up(next_epoch.error());
+  if (auto configured = log::configure(config->log); !configured) return fail(configured.error());
+  auto store = ServerStore::open(config->state);
+  if (!store) return fail(store.error());
+  const auto epoch = store->next_epoch(least_epoch);
+  if (!epoch) return fail(epoch.error());
   auto desired = store->load();
-  if (!desired) return give_up(desired.error());
+  if (!desired) return fail(desired.error());
 
-  server::ServerOptions options;
-  options.epoch = *next_epoch;
+  ServerOptions options;
+  options.epoch = *epoch;
   options.devices = config->devices;
   options.max_batch_bytes = config->max_batch_bytes;
   options.max_policy_bytes = config->max_policy_bytes;
   options.command_timeout = config->command_timeout;
   options.audit_interval = config->audit_interval;
-  server::ServerAgent agent(daemon, *std::move(config), path, *std::move(store),
-                            {std::move(options), *std::move(desired)});
+  ServerAgent agent(daemon, *std::move(config), path, *std::move(store),
+                    {std::move(options), *std::move(desired)});
   agent.start();
   runtime::Daemon::notify("READY=1");
   return daemon.run();
 }
 
 }  // namespace
+}  // namespace tenet::server
 
 int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    // Errors are values here; what still comes this way is memory that ran out, or a bug.
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
+  std::uint64_t epoch = 0;
+  return tenet::runtime::run_program(
+      {"tenet-server-agent",
+       "Tenet server agent: tells device agents over XMPP which virtual networks and VMs\n"
+       "this server has. Operators reach it through ad-hoc commands; see PROTOCOL.md.",
+       "/etc/tenet/server-agent.toml",
+       [&](CLI::App& app) {
+         app.add_option("--epoch", epoch,
+                        "begin with at least this epoch: after the state was restored from a "
+                        "backup, when devices say stale-epoch");
+       },
+       [&](const std::string& path, bool check) { return tenet::server::run(path, check, epoch); }},
+      argc, argv);
 }
