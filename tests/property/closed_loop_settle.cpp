@@ -59,7 +59,7 @@ std::string ClosedLoop::difference(std::size_t s, std::size_t d) const {
     for (const auto& [id, vm] : network.vms) {
       const PlacedVm* placed = side.core->desired().find(vnid, id);
       if (placed == nullptr || !placed->devices.contains(device.name)) {
-        return where + "has " + vnid.text() + "/" + id;
+        return where + "has " + server::key_text({vnid, id});
       }
     }
   }
@@ -71,7 +71,7 @@ std::string ClosedLoop::difference(std::size_t s, std::size_t d) const {
     if (network.wanted_on(device.name) && open({vnid, {}})) return where + "lacks " + vnid.text();
     for (const auto& [id, placed] : network.vms) {
       if (placed.devices.contains(device.name) && open({vnid, id})) {
-        return where + "lacks " + vnid.text() + "/" + id;
+        return where + "lacks " + server::key_text({vnid, id});
       }
     }
   }

@@ -116,8 +116,9 @@ VmPtr vm(const VmId& id, std::size_t mac_number, VmState state, bool reserve, st
 VmPtr random_vm(Random& random, Vnid vnid) {
   const std::size_t n = random.below(vm_ids().size());
   // Mostly a MAC of its own, sometimes one that may belong to somebody else.
-  const std::size_t own = vnid.id() * 16 + vnid.version() * 8 + n;
-  const std::size_t number = random.chance(85) ? own : vnids()[0].id() * 16 + random.below(4);
+  const std::size_t own = std::size_t{vnid.id()} * 16 + std::size_t{vnid.version()} * 8 + n;
+  const std::size_t other = std::size_t{vnids()[0].id()} * 16 + random.below(4);
+  const std::size_t number = random.chance(85) ? own : other;
   const bool associated = random.chance(65);
   return vm(vm_ids()[n], number, associated ? VmState::associated : VmState::pre_associated,
             random.chance(40), random.chance(50) ? "eth1" : "");

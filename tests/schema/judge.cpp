@@ -98,11 +98,11 @@ Verdict judge(const Element& element) {
     return Error{Code::invalid, "the namespace is not ours"};
   }
   if (element.name == "network") {
-    const Verdict request = verdict(protocol::parse_network_query(element));
+    Verdict request = verdict(protocol::parse_network_query(element));
     if (!request || element.children.empty()) return request;
     return verdict(protocol::parse_network_answer(element));
   }
-  const Verdict request = verdict(protocol::parse_request(element));
+  Verdict request = verdict(protocol::parse_request(element));
   if (!request) return request;
   if (element.name == "hello") {
     if (element.attribute("root") == nullptr) return request;

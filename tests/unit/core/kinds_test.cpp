@@ -18,9 +18,9 @@ Element element(std::string_view name, const Fields& fields) {
 Element acl_of(const Fields& rule) {
   Element out = element("acl", {{"default", "deny"}});
   Element child = element("rule", {{"id", "10"}, {"action", "permit"}, {"direction", "to-vm"}});
-  for (const auto& [key, value] : rule) {
-    std::erase_if(child.attributes, [&](const Attribute& a) { return a.name == key; });
-    if (!value.empty()) child.set(key, value);
+  for (const auto& field : rule) {
+    std::erase_if(child.attributes, [&](const Attribute& a) { return a.name == field.first; });
+    if (!field.second.empty()) child.set(field.first, field.second);
   }
   out.add(child);
   return out;
