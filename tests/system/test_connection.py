@@ -72,7 +72,8 @@ class Connection(SystemTest):
         dnsmasq = shutil.which("dnsmasq") or "/usr/sbin/dnsmasq"
         port = ReservedPort()
         self.addCleanup(port.release)
-        records = f"_xmpp-client._tcp.localhost,localhost,{self.net.broker.port},0,0"
+        # An address as the name of the target, so that no other resolver is asked.
+        records = f"_xmpp-client._tcp.localhost,{self.net.broker.host},{self.net.broker.port},0,0"
         process = ChildProcess(
             "dnsmasq",
             [
