@@ -77,14 +77,7 @@ Result<void> DeviceAgent::start() {
 
 void DeviceAgent::receive(const xmpp::IncomingIq& iq,
                           const std::shared_ptr<xmpp::Responder>& responder) {
-  if (std::find(config_.servers.begin(), config_.servers.end(), iq.from) == config_.servers.end()) {
-    log::warning("request of a stranger refused", {{"from", iq.from.text()}});
-    responder->error(Error{Code::forbidden,
-                           iq.from.text() + " is not a server agent of this device; name it in "
-                                            "[[server]] of the device agent's configuration",
-                           {.entry = iq.from.text()}});
-    return;
-  }
+  if (!runtime::admit(config_.servers, "a server agent of this device", iq, *responder)) return;
   auto request = protocol::parse_request(iq.payload);
   if (!request) {
     log::warning("malformed request refused",

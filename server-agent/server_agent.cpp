@@ -215,14 +215,8 @@ void ServerAgent::perform(const Answered& answered) {
 
 void ServerAgent::receive(const xmpp::IncomingIq& iq,
                           const std::shared_ptr<xmpp::Responder>& responder) {
-  if (std::find(config_.servers.begin(), config_.servers.end(), iq.from) == config_.servers.end()) {
-    log::warning("request of a stranger refused", {{"from", iq.from.text()}});
-    responder->error(Error{Code::forbidden,
-                           iq.from.text() + " is not a server agent that this one knows; name it "
-                                            "in [[server]] of the server agent's configuration",
-                           {.entry = iq.from.text()}});
+  if (!runtime::admit(config_.servers, "a server agent that this one knows", iq, *responder))
     return;
-  }
   const auto query = protocol::parse_network_query(iq.payload);
   if (!query) {
     responder->error(query.error());

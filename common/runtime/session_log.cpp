@@ -1,5 +1,7 @@
 #include "common/runtime/session_log.h"
 
+#include <algorithm>
+
 #include "common/runtime/daemon.h"
 #include "common/runtime/log.h"
 
@@ -24,6 +26,17 @@ xmpp::SessionHandlers logging_handlers(const std::string& peer_kind) {
     };
   }
   return out;
+}
+
+bool admit(const std::vector<Jid>& peers, const std::string& whose, const xmpp::IncomingIq& iq,
+           xmpp::Responder& responder) {
+  if (std::find(peers.begin(), peers.end(), iq.from) != peers.end()) return true;
+  log::warning("request of a stranger refused", {{"from", iq.from.text()}});
+  responder.error(Error{
+      Code::forbidden,
+      iq.from.text() + " is not " + whose + "; name it in [[server]] of this agent's configuration",
+      {.entry = iq.from.text()}});
+  return false;
 }
 
 }  // namespace tenet::runtime

@@ -9,4 +9,9 @@ namespace tenet::runtime {
 // "server"), and stanzas if the level is trace.
 xmpp::SessionHandlers logging_handlers(const std::string& peer_kind);
 
+// Whether `iq` comes from one of `peers`. Others are refused as forbidden, and logged; `whose`
+// tells them what they are not: "a server agent of this device".
+bool admit(const std::vector<Jid>& peers, const std::string& whose, const xmpp::IncomingIq& iq,
+           xmpp::Responder& responder);
+
 }  // namespace tenet::runtime
