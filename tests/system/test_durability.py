@@ -67,6 +67,27 @@ class Durability(SystemTest):
         self.net.wait_ready()
         self.assertEqual(self.device_tables(), before)
 
+    def test_law_1_without_the_store_nothing_is_acknowledged_and_nothing_enforced(self) -> None:
+        import sqlite3
+
+        server = self.net.agents["server1"]
+        server.stop()
+        server.config["agent"]["command-timeout"] = "1s"
+        server.start()
+        self.net.wait_ready()
+        before = self.record("switch1")
+        database = sqlite3.connect(self.net.agents["switch1"].state_file, isolation_level=None)
+        self.addCleanup(database.close)
+        database.execute("BEGIN IMMEDIATE")  # the device cannot write while this is open
+        result = self.run_command("server1", "create-network", policy=policy(4096))
+        self.assertEqual([r["state"] for r in result.rows], ["pending"])
+        self.assertEqual(self.policies("switch1"), {})
+        self.assertEqual(self.record("switch1"), before)
+        self.assertEqual(self.answers(), [], "no batch was answered with done")
+        database.execute("ROLLBACK")
+        self.net.wait_ready()
+        self.assertEqual(self.policies("switch1"), {"4096": "1"})
+
     def test_a_second_process_on_the_same_state_is_refused(self) -> None:
         import subprocess
 
