@@ -13,6 +13,7 @@ pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(cares REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus)
+pkg_check_modules(netfilter REQUIRED IMPORTED_TARGET libmnl libnftnl)
 find_path(ASIO_INCLUDE_DIR asio.hpp REQUIRED)
 
 add_library(asio INTERFACE)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "common/core/text.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
 #include "common/runtime/log.h"
@@ -42,8 +43,11 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
       driver_(std::move(driver)),
       core_({config_.baseline, config_.capacity, driver_->capabilities()}),
       session_(daemon.io(), session_options(config_), runtime::logging_handlers("server")),
-      commands_(session_, device_commands(core_),
-                [this](const Jid& jid) { return config_.operators.contains(jid); }) {
+      commands_(session_,
+                device_commands({core_, [this] { return driver_->leases(); },
+                                 [this] { return repair("resync"); }}),
+                [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      repair_timer_(daemon.io()) {
   session_.serve(
       std::string(protocol::kNamespace),
       [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
@@ -58,21 +62,41 @@ Result<void> DeviceAgent::start() {
   auto stored = store_.load();
   if (!stored) return fail(stored.error());
   core_.load(*stored);
-  auto in_force = driver_->read();
-  if (!in_force) return fail(in_force.error());
-  const DatapathDelta delta = difference(*in_force, core_.datapath_state());
-  const std::vector<DriverRefusal> refusals = driver_->apply(delta);
-  if (!refusals.empty()) {
-    Error error = refusals.front().error;
+  auto repaired = driver_->restore(core_.datapath_state());
+  if (!repaired) {
+    Error error = repaired.error();
     error.text = "the datapath refuses what the store holds: " + error.text;
     return fail(error);
   }
+  compared_ = std::chrono::steady_clock::now();
   log::info("restored", {{"networks", std::to_string(core_.networks().size())},
                          {"members", std::to_string(stored->members.size())},
-                         {"repaired", std::to_string(delta.networks.size() + delta.members.size())},
+                         {"repaired", join(*repaired, ", ")},
                          {"driver", std::string(driver_->name())}});
+  driver_->watch([this] { static_cast<void>(repair("link lost")); });
+  repair_later();
   session_.start();
   return {};
+}
+
+Result<std::vector<std::string>> DeviceAgent::repair(std::string_view why) {
+  auto repaired = driver_->restore(core_.datapath_state());
+  compared_ = std::chrono::steady_clock::now();
+  if (!repaired) {
+    log::error("the datapath cannot be repaired",
+               {{"why", std::string(why)}, {"reason", describe(repaired.error())}});
+  } else if (!repaired->empty()) {
+    log::warning("the datapath was not as it was left, and is repaired",
+                 {{"why", std::string(why)}, {"repaired", join(*repaired, ", ")}});
+  }
+  return repaired;
+}
+
+void DeviceAgent::repair_later() {
+  repair_timer_.after(config_.repair_interval, [this] {
+    static_cast<void>(repair("timer"));
+    repair_later();
+  });
 }
 
 void DeviceAgent::receive(const xmpp::IncomingIq& iq,
@@ -100,6 +124,14 @@ void DeviceAgent::receive(const xmpp::IncomingIq& iq,
 
 void DeviceAgent::flush() {
   std::vector<Pending> pending = std::exchange(pending_, {});
+  // A server that opens a conversation compares digests with the core: they shall speak for the
+  // kernel too. Many that come at once, after a lost broker, share one look.
+  const bool greeted = std::any_of(pending.begin(), pending.end(), [](const Pending& p) {
+    return std::holds_alternative<Hello>(p.request);
+  });
+  if (greeted && std::chrono::steady_clock::now() - compared_ > std::chrono::seconds(1)) {
+    static_cast<void>(repair("hello"));
+  }
   // Each round that fails refuses at least one more operation, so that this ends.
   while (!round(pending)) {
   }
@@ -138,7 +170,7 @@ bool DeviceAgent::round(std::vector<Pending>& pending) {
     fail_all(pending, written.error());
     return true;
   }
-  const std::vector<DriverRefusal> refusals = driver_->apply(core_.datapath_delta());
+  const std::vector<DriverRefusal> refusals = enforce();
   if (!refusals.empty()) {
     store_.rollback();
     core_.rollback();
@@ -146,9 +178,9 @@ bool DeviceAgent::round(std::vector<Pending>& pending) {
     return false;
   }
   if (auto committed = store_.commit(); !committed) {
-    const DatapathDelta undo = core_.datapath_undo();
+    const DatapathDelta undo = core_.datapath_delta().reversed();
     core_.rollback();
-    if (!driver_->apply(undo).empty()) {
+    if (!driver_->apply(undo).empty() && !repair("failed commit")) {
       // Datapath and store differ now, and only a start repairs that.
       log::error("the datapath cannot be taken back after a failed commit, ending");
       daemon_.end(1);
@@ -159,6 +191,18 @@ bool DeviceAgent::round(std::vector<Pending>& pending) {
   core_.commit();
   answer_all(pending, answers);
   return true;
+}
+
+std::vector<DriverRefusal> DeviceAgent::enforce() {
+  std::vector<DriverRefusal> refusals = driver_->apply(core_.datapath_delta());
+  const bool drifted = std::any_of(refusals.begin(), refusals.end(),
+                                   [](const auto& r) { return r.error.code == Code::io; });
+  if (drifted && repair("a change met a foreign one")) return {};
+  // What is left on the wire of a failed repair is refused for now, and may be asked again.
+  for (DriverRefusal& refusal : refusals) {
+    if (refusal.error.code == Code::io) refusal.error.code = Code::busy;
+  }
+  return refusals;
 }
 
 void DeviceAgent::refuse_culprits(std::vector<Pending>& pending,

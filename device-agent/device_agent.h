@@ -2,13 +2,16 @@
 // need.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/runtime/daemon.h"
 #include "common/xmpp/adhoc.h"
 #include "common/xmpp/session.h"
+#include "common/xmpp/timer.h"
 #include "device-agent/datapath/driver.h"
 #include "device-agent/device_config.h"
 #include "device-agent/device_core.h"
@@ -40,6 +43,11 @@ class DeviceAgent {
   // False: something was refused by the datapath, and the round has to be run again without it.
   bool round(std::vector<Pending>& pending);
   Result<Answer> handle(const Pending& pending);
+  // Applies what the core has decided; if the kernel is not as it was left, all of it again.
+  std::vector<DriverRefusal> enforce();
+  // Compares the datapath with the core, and mends it. Says what differed.
+  Result<std::vector<std::string>> repair(std::string_view why);
+  void repair_later();
   void refuse_culprits(std::vector<Pending>& pending, const std::vector<DriverRefusal>& refusals);
   void answer_all(const std::vector<Pending>& pending, const std::vector<Result<Answer>>& answers);
   void fail_all(const std::vector<Pending>& pending, const Error& error);
@@ -55,6 +63,8 @@ class DeviceAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   std::vector<Pending> pending_;
+  xmpp::Timer repair_timer_;
+  std::chrono::steady_clock::time_point compared_;  // datapath and core, the last time
 };
 
 }  // namespace tenet::device

@@ -33,18 +33,19 @@ Error no_policy(Vnid vnid) {
           {.entry = "vnid " + vnid.text()}};
 }
 
-Result<CommandOutput> list_policies(const DeviceCore& core, const CommandInput& in) {
+Result<CommandOutput> list_policies(const CommandServices& services, const CommandInput& in) {
   const auto filter = read_filter(in);
   if (!filter) return fail(filter.error());
   CommandOutput out{"Policies", {"vnid", "revision", "kinds", "vms", "servers"}};
-  for (const auto& [vnid, network] : core.networks()) {
+  for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     std::vector<std::string> kind_names;
     for (const PolicyEntry& entry : network.policy->entries()) {
       kind_names.emplace_back(kinds()[entry.index()].name);
     }
     std::size_t vms = 0;
-    for (const ServerName& server : network.claims) vms += core.view(server).at(vnid).vms.size();
+    for (const ServerName& server : network.claims)
+      vms += services.core.view(server).at(vnid).vms.size();
     out.rows.push_back({vnid.text(), std::to_string(network.policy->revision()),
                         join(kind_names, " "), std::to_string(vms),
                         join({network.claims.begin(), network.claims.end()}, " ")});
@@ -52,14 +53,14 @@ Result<CommandOutput> list_policies(const DeviceCore& core, const CommandInput& 
   return out;
 }
 
-Result<CommandOutput> list_vms(const DeviceCore& core, const CommandInput& in) {
+Result<CommandOutput> list_vms(const CommandServices& services, const CommandInput& in) {
   const auto filter = read_filter(in);
   if (!filter) return fail(filter.error());
   CommandOutput out{"VMs", {"vnid", "vm", "mac", "ip", "port", "state", "reserve", "server"}};
-  for (const auto& [vnid, network] : core.networks()) {
+  for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     for (const ServerName& server : network.claims) {
-      for (const auto& [id, vm] : core.view(server).at(vnid).vms) {
+      for (const auto& [id, vm] : services.core.view(server).at(vnid).vms) {
         out.rows.push_back({vnid.text(), id, vm->mac.text(), addresses_text(*vm), vm->port,
                             std::string(state_name(vm->state)), vm->reserve ? "yes" : "no",
                             server});
@@ -69,19 +70,19 @@ Result<CommandOutput> list_vms(const DeviceCore& core, const CommandInput& in) {
   return out;
 }
 
-Result<CommandOutput> show_policy(const DeviceCore& core, const CommandInput& in) {
+Result<CommandOutput> show_policy(const CommandServices& services, const CommandInput& in) {
   auto vnid = Vnid::parse(in.text("vnid"));
   if (!vnid) return fail(vnid.error());
-  const auto network = core.networks().find(*vnid);
-  if (network == core.networks().end()) return fail(no_policy(*vnid));
+  const auto network = services.core.networks().find(*vnid);
+  if (network == services.core.networks().end()) return fail(no_policy(*vnid));
   CommandOutput out{"Policy of VNID " + vnid->text()};
   out.document = protocol::format_policy(*network->second.policy);
   return out;
 }
 
-Result<CommandOutput> show_capacity(const DeviceCore& core, const CommandInput&) {
+Result<CommandOutput> show_capacity(const CommandServices& services, const CommandInput&) {
   CommandOutput out{"Capacity", {"capacity", "used", "limit"}};
-  for (const Usage::Row& row : core.usage()) {
+  for (const Usage::Row& row : services.core.usage()) {
     const bool rate = row.capacity.starts_with("bandwidth");
     const auto number = [&](std::uint64_t n) {
       return rate ? BitRate(n).text() : std::to_string(n);
@@ -93,7 +94,7 @@ Result<CommandOutput> show_capacity(const DeviceCore& core, const CommandInput&)
 }
 
 // The packet that the form describes. It is read like a rule, whose fields have the same names.
-Result<Packet> read_packet(const CommandInput& in) {
+Result<Packet> read_packet(const CommandInput& in, const VmPtr& vm) {
   Element rule{"packet", {}};
   rule.set("id", "1").set("action", "permit");
   for (const std::string_view field :
@@ -111,49 +112,81 @@ Result<Packet> read_packet(const CommandInput& in) {
   // The one packet that matches, with zeros where the form says nothing.
   auto packet = common_packet(parsed->match, parsed->match);
   if (!packet) return fail(Code::invalid, "there is no such packet");
+  // The VM's own end is its own address, unless the form says otherwise.
+  const bool from_vm = packet->direction == Direction::from_vm;
+  if (vm && !(from_vm ? parsed->match.source : parsed->match.destination)) {
+    IpAddress& own = from_vm ? packet->source : packet->destination;
+    for (const IpAddress& address : vm->addresses) {
+      if (address.family() != own.family()) continue;
+      own = address;
+      break;
+    }
+  }
   return *packet;
 }
 
-Result<CommandOutput> explain_packet(const DeviceCore& core, const CommandInput& in) {
+VmPtr find_vm(const DeviceCore& core, const DeviceCore::Network& network, Vnid vnid,
+              const VmId& id) {
+  VmPtr out;
+  for (const ServerName& server : network.claims) {
+    const auto& vms = core.view(server).at(vnid).vms;
+    const auto found = vms.find(id);
+    if (found == vms.end()) continue;
+    if (!out || found->second->state == VmState::associated) out = found->second;
+  }
+  return out;
+}
+
+Result<CommandOutput> explain_packet(const CommandServices& services, const CommandInput& in) {
   auto vnid = Vnid::parse(in.text("vnid"));
   if (!vnid) return fail(vnid.error());
-  auto packet = read_packet(in);
+  const auto network = services.core.networks().find(*vnid);
+  if (network == services.core.networks().end()) return fail(no_policy(*vnid));
+  const VmPtr vm = find_vm(services.core, network->second, *vnid, in.text("vm"));
+  auto packet = read_packet(in, vm);
   if (!packet) return fail(packet.error());
-  const auto network = core.networks().find(*vnid);
-  if (network == core.networks().end()) return fail(no_policy(*vnid));
-  VmPtr vm;
-  for (const ServerName& server : network->second.claims) {
-    const auto& vms = core.view(server).at(*vnid).vms;
-    const auto found = vms.find(in.text("vm"));
-    if (found == vms.end()) continue;
-    if (!vm || found->second->state == VmState::associated) vm = found->second;
-  }
   // Law 10.
   Verdict verdict{Action::deny, "the VM is unknown here: no traffic"};
   if (vm && vm->state == VmState::pre_associated) {
     verdict.decided_by = "the VM is only pre-associated: no traffic";
   } else if (vm) {
-    verdict = explain(network->second.intents, *packet);
+    auto leases = services.leases();
+    if (!leases) return fail(leases.error());
+    std::vector<IpAddress> leased;
+    for (const Lease& lease : *leases) {
+      if (lease.mac == vm->mac) leased.push_back(lease.address);
+    }
+    verdict = explain(*vm, network->second.intents, *packet, leased);
   }
   CommandOutput out{"Verdict", {"verdict", "decided-by", "packet"}};
   out.rows.push_back({std::string(action_name(verdict.action)), verdict.decided_by, text(*packet)});
   return out;
 }
 
+Result<CommandOutput> resync(const CommandServices& services, const CommandInput&) {
+  auto repaired = services.resync();
+  if (!repaired) return fail(repaired.error());
+  CommandOutput out{"Repaired", {"repaired"}};
+  for (std::string& what : *repaired) out.rows.push_back({std::move(what)});
+  return out;
+}
+
 }  // namespace
 
-std::vector<xmpp::AdhocCommand> device_commands(const DeviceCore& core) {
-  using Function = Result<CommandOutput> (*)(const DeviceCore&, const CommandInput&);
-  const auto row = [&core](std::string node, std::string name, std::string summary,
-                           std::vector<FormField> fields, Function function, bool listing = false) {
-    return xmpp::AdhocCommand{std::move(node),
-                              std::move(name),
-                              std::move(summary),
-                              std::move(fields),
-                              [&core, function](const CommandInput& in, const CommandDone& done) {
-                                done(function(core, in));
-                              },
-                              listing};
+std::vector<xmpp::AdhocCommand> device_commands(const CommandServices& services) {
+  using Function = Result<CommandOutput> (*)(const CommandServices&, const CommandInput&);
+  const auto row = [&services](std::string node, std::string name, std::string summary,
+                               std::vector<FormField> fields, Function function,
+                               bool listing = false) {
+    return xmpp::AdhocCommand{
+        std::move(node),
+        std::move(name),
+        std::move(summary),
+        std::move(fields),
+        [services, function](const CommandInput& in, const CommandDone& done) {
+          done(function(services, in));
+        },
+        listing};
   };
   const FormField vnid{"vnid", "text-single", "VNID, like 4096 or 4096.2", {}, {}, true};
   const FormField vm{"vm", "text-single", "VM", {}, {}, true};
@@ -183,6 +216,10 @@ std::vector<xmpp::AdhocCommand> device_commands(const DeviceCore& core) {
            {"icmp-type", "text-single", "ICMP type"},
            {"established", "boolean", "TCP segment of an existing connection", {"false"}}},
           explain_packet),
+      row("resync", "Resync",
+          "Compares what the datapath enforces with what the device has acknowledged, repairs "
+          "it, and lists what was repaired.",
+          {}, resync, true),
   };
 }
 

@@ -1,6 +1,8 @@
 // The device agent's ad-hoc commands: one row each.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 #include "common/xmpp/adhoc.h"
@@ -8,7 +10,12 @@
 
 namespace tenet::device {
 
-// The commands read `core`, which must outlive them.
-std::vector<xmpp::AdhocCommand> device_commands(const DeviceCore& core);
+// What commands read and do. `core` must outlive them.
+struct CommandServices {
+  const DeviceCore& core;
+  std::function<Result<std::vector<Lease>>()> leases;
+  std::function<Result<std::vector<std::string>>()> resync;  // says what was repaired
+};
+std::vector<xmpp::AdhocCommand> device_commands(const CommandServices& services);
 
 }  // namespace tenet::device

@@ -5,6 +5,7 @@
 #include "common/core/vnid.h"
 #include "common/runtime/agent_config.h"
 #include "common/runtime/config.h"
+#include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
 namespace {
@@ -78,6 +79,51 @@ Capacity read_capacity(Section section) {
   return out;
 }
 
+// The name of a port, as the kernel takes it (IFNAMSIZ); with `pattern` perhaps with an asterisk at
+// its end.
+bool is_port(std::string_view text, bool pattern) {
+  if (pattern && text.ends_with('*')) {
+    text.remove_suffix(1);
+    if (text.empty()) return false;
+  }
+  return text.size() <= 15 && is_identifier(text, 15) && text.find_first_of("/:") == text.npos;
+}
+
+std::string read_port(Section& section, std::string_view key) {
+  std::string name = section.text(key);
+  if (!name.empty() && !is_port(name, false)) {
+    section.problem(key, "'" + name + "' is no name of a port: 1 to 15 of A-Z a-z 0-9 . _ -");
+  }
+  return name;
+}
+
+LinuxOptions read_linux(Section& section) {
+  LinuxOptions out;
+  out.network_namespace = section.text("network-namespace");
+  out.underlay.port = read_port(section, "underlay");
+  out.underlay.udp_port =
+      static_cast<std::uint16_t>(section.number("vxlan-port", out.underlay.udp_port, 1, 65535));
+  for (const std::string& pattern : section.texts("guarded-ports")) {
+    if (!is_port(pattern, true)) {
+      section.problem("guarded-ports", "'" + pattern +
+                                           "' is no name of a port, nor the beginning of one "
+                                           "and an asterisk, like vm* or eth1");
+    }
+    out.guarded_ports.push_back(pattern);
+  }
+  if (nft::is_guarded(out.guarded_ports, out.underlay.port)) {
+    section.problem("underlay", "the port " + out.underlay.port +
+                                    " is among the guarded ports, where only VMs talk");
+  }
+  for (Section& queue : section.tables("queue")) {
+    const std::string port = read_port(queue, "port");
+    if (port.empty()) queue.problem("port", "the key is missing");
+    if (!queue.has("rate")) queue.problem("rate", "the key is missing");
+    out.queues.push_back({port, queue.parsed<BitRate>("rate", BitRate(1), BitRate::parse)});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<DeviceConfig> load_device_config(const std::string& path) {
@@ -93,7 +139,9 @@ Result<DeviceConfig> load_device_config(const std::string& path) {
     out.state = agent.text("state", "/var/lib/tenet/device-agent.db");
     out.servers = runtime::read_peers(root, "server", "server-agent");
     Section datapath = root.table("datapath");
-    out.driver = datapath.choice("driver", {"record"}, "record");
+    out.driver = datapath.choice("driver", {"record", "linux"}, "record");
+    out.linux_datapath = read_linux(datapath);
+    out.repair_interval = datapath.duration("repair-interval", std::chrono::seconds(30));
     out.record_file = datapath.text("record-file");
     out.unsupported = datapath.texts("unsupported");
     for (const std::string& name : out.unsupported) {

@@ -1,6 +1,7 @@
 // The device agent's configuration file.
 #pragma once
 
+#include <chrono>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "common/xmpp/session.h"
 #include "device-agent/baseline.h"
 #include "device-agent/capacity.h"
+#include "device-agent/datapath/linux/linux_options.h"
 
 namespace tenet::device {
 
@@ -23,6 +25,8 @@ struct DeviceConfig {
   std::string driver;
   std::string record_file;
   std::vector<std::string> unsupported;  // intents that the record driver shall refuse
+  LinuxOptions linux_datapath;
+  std::chrono::milliseconds repair_interval{};
   Baseline baseline;
   Capacity capacity;
 };

@@ -467,20 +467,13 @@ DatapathDelta DeviceCore::datapath_delta() const {
   for (const auto& [vnid, before] : intents_before_) {
     const auto network = networks_.find(vnid);
     auto now = network == networks_.end() ? std::nullopt : std::optional(network->second.intents);
-    if (now != before) out.networks[vnid] = std::move(now);
+    if (now != before) out.networks[vnid] = {before, std::move(now)};
   }
   for (const auto& [key, before] : enabled_before_) {
     VmPtr now = enabled(key);
     const bool same = now == before || (now && before && *now == *before);
-    if (!same) out.members[key] = std::move(now);
+    if (!same) out.members[key] = {before, std::move(now)};
   }
-  return out;
-}
-
-DatapathDelta DeviceCore::datapath_undo() const {
-  DatapathDelta out = datapath_delta();
-  for (auto& [vnid, intents] : out.networks) intents = intents_before_.at(vnid);
-  for (auto& [key, vm] : out.members) vm = enabled_before_.at(key);
   return out;
 }
 

@@ -85,7 +85,6 @@ class DeviceCore {
   // What changed since the last commit.
   DeviceChanges changes() const;
   DatapathDelta datapath_delta() const;
-  DatapathDelta datapath_undo() const;  // takes datapath_delta() back
   void commit();
   void rollback();
 

@@ -2,6 +2,7 @@
 #include "common/runtime/daemon.h"
 #include "common/runtime/log.h"
 #include "common/runtime/program.h"
+#include "device-agent/datapath/linux/linux_driver.h"
 #include "device-agent/datapath/record.h"
 #include "device-agent/device_agent.h"
 #include "device-agent/device_config.h"
@@ -9,6 +10,21 @@
 
 namespace tenet::device {
 namespace {
+
+Result<std::unique_ptr<Driver>> make_driver(runtime::Daemon& daemon, const DeviceConfig& config) {
+  if (config.driver == "record") {
+    return std::make_unique<RecordDriver>(config.record_file, config.unsupported);
+  }
+  auto driver = LinuxDriver::open(daemon.io(), config.linux_datapath);
+  if (!driver) return fail(driver.error());
+  const auto& reasons = (*driver)->capabilities().unsupported_because;
+  for (std::size_t i = 0; i < reasons.size(); ++i) {
+    if (reasons.at(i).empty()) continue;
+    log::info("not supported here",
+              {{"intent", std::string(kIntentNames.at(i))}, {"reason", reasons.at(i)}});
+  }
+  return *std::move(driver);
+}
 
 Result<int> run(const std::string& path, bool check) {
   auto config = load_device_config(path);
@@ -18,8 +34,9 @@ Result<int> run(const std::string& path, bool check) {
   if (auto configured = log::configure(config->log); !configured) return fail(configured.error());
   auto store = DeviceStore::open(config->state);
   if (!store) return fail(store.error());
-  auto driver = std::make_unique<RecordDriver>(config->record_file, config->unsupported);
-  DeviceAgent agent(daemon, *std::move(config), path, *std::move(store), std::move(driver));
+  auto driver = make_driver(daemon, *config);
+  if (!driver) return fail(driver.error());
+  DeviceAgent agent(daemon, *std::move(config), path, *std::move(store), *std::move(driver));
   if (auto started = agent.start(); !started) return fail(started.error());
   runtime::Daemon::notify("READY=1");
   return daemon.run();

@@ -23,36 +23,48 @@ bool operator==(const DatapathState& a, const DatapathState& b) {
                     });
 }
 
+DatapathDelta DatapathDelta::reversed() const {
+  DatapathDelta out;
+  for (const auto& [vnid, change] : networks) out.networks[vnid] = {change.after, change.before};
+  for (const auto& [key, change] : members) out.members[key] = {change.after, change.before};
+  return out;
+}
+
 DatapathDelta difference(const DatapathState& from, const DatapathState& to) {
   DatapathDelta out;
   for (const auto& [vnid, intents] : from.networks) {
-    if (!to.networks.contains(vnid)) out.networks[vnid] = std::nullopt;
+    if (!to.networks.contains(vnid)) out.networks[vnid] = {intents, std::nullopt};
   }
   for (const auto& [vnid, intents] : to.networks) {
     const auto old = from.networks.find(vnid);
-    if (old == from.networks.end() || old->second != intents) out.networks[vnid] = intents;
+    if (old == from.networks.end()) {
+      out.networks[vnid] = {std::nullopt, intents};
+    } else if (old->second != intents) {
+      out.networks[vnid] = {old->second, intents};
+    }
   }
   for (const auto& [key, vm] : from.members) {
-    if (!to.members.contains(key)) out.members[key] = nullptr;
+    if (!to.members.contains(key)) out.members[key] = {vm, nullptr};
   }
   for (const auto& [key, vm] : to.members) {
     const auto old = from.members.find(key);
-    if (old == from.members.end() || !same(old->second, vm)) out.members[key] = vm;
+    const VmPtr before = old == from.members.end() ? nullptr : old->second;
+    if (!same(before, vm)) out.members[key] = {before, vm};
   }
   return out;
 }
 
 void merge(DatapathState& state, const DatapathDelta& delta) {
-  for (const auto& [vnid, intents] : delta.networks) {
-    if (intents) {
-      state.networks[vnid] = *intents;
+  for (const auto& [vnid, change] : delta.networks) {
+    if (change.after) {
+      state.networks[vnid] = *change.after;
     } else {
       state.networks.erase(vnid);
     }
   }
-  for (const auto& [key, vm] : delta.members) {
-    if (vm) {
-      state.members[key] = vm;
+  for (const auto& [key, change] : delta.members) {
+    if (change.after) {
+      state.members[key] = change.after;
     } else {
       state.members.erase(key);
     }

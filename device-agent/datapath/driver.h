@@ -1,8 +1,9 @@
-// What a device agent asks of a datapath: three verbs, on intents. Drivers know no policy kinds, no
-// servers and no XMPP.
+// What a device agent asks of a datapath: capabilities, restore and apply, on intents. Drivers know
+// no policy kinds, no servers and no XMPP.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,11 +32,21 @@ struct DatapathState {
 };
 bool operator==(const DatapathState& a, const DatapathState& b);
 
-// What changes: new intents and VMs by key; an empty value removes.
+// What was and what is to be; nothing means absent.
+template <class T>
+struct Change {
+  T before;
+  T after;
+  bool operator==(const Change&) const = default;
+};
+
+// What changes, by key. It says what was as well, so that a driver need not remember VMs, and so
+// that it can be taken back.
 struct DatapathDelta {
-  std::map<Vnid, std::optional<std::vector<Intent>>> networks;
-  std::map<MemberKey, VmPtr> members;
+  std::map<Vnid, Change<std::optional<std::vector<Intent>>>> networks;
+  std::map<MemberKey, Change<VmPtr>> members;
   bool empty() const { return networks.empty() && members.empty(); }
+  DatapathDelta reversed() const;
 };
 // The delta that turns `from` into `to`.
 DatapathDelta difference(const DatapathState& from, const DatapathState& to);
@@ -53,17 +64,35 @@ struct DriverRefusal {
   Error error;
 };
 
+// An address that a VM was leased, as the datapath saw it.
+struct Lease {
+  Mac mac;
+  IpAddress address;
+  auto operator<=>(const Lease&) const = default;
+};
+
 class Driver {
  public:
+  Driver() = default;
   virtual ~Driver() = default;
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
   virtual std::string_view name() const = 0;
   // Probed once, when the driver is made.
   virtual const Capabilities& capabilities() const = 0;
-  // What is really in force now, of our own objects. Errors: io.
-  virtual Result<DatapathState> read() = 0;
+  // Makes what is in force, of our own objects, equal to `wanted`, whatever it was: after a start,
+  // and when something else has touched it. One text for each kind of object that differed.
+  // Errors: what apply() refuses, naming the culprit; io.
+  virtual Result<std::vector<std::string>> restore(const DatapathState& wanted) = 0;
   // Applies the whole delta at once. An empty answer: all of it is in force. Otherwise nothing of
-  // it is, and each refusal names a culprit.
+  // it is, and each refusal names a culprit. The code io says that what was in force is not what
+  // the delta starts from: restore() helps.
   virtual std::vector<DriverRefusal> apply(const DatapathDelta& delta) = 0;
+  // What was leased to VMs with that MAC. Errors: io.
+  virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
+  // Will call `drifted` when it notices that restore() has something to do.
+  virtual void watch(std::function<void()> /*drifted*/) {}
 };
 
 }  // namespace tenet::device

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <fstream>
 
+#include "common/core/text.h"
+
 namespace tenet::device {
 
 RecordDriver::RecordDriver(std::string file, const std::vector<std::string>& unsupported)
@@ -16,6 +18,16 @@ RecordDriver::RecordDriver(std::string file, const std::vector<std::string>& uns
   }
 }
 
+Result<std::vector<std::string>> RecordDriver::restore(const DatapathState& wanted) {
+  const DatapathDelta delta = difference(state_, wanted);
+  const std::vector<DriverRefusal> refusals = apply(delta);
+  if (!refusals.empty()) return fail(refusals.front().error);
+  std::vector<std::string> repaired;
+  for (const auto& [vnid, change] : delta.networks) repaired.push_back("network " + vnid.text());
+  if (!delta.members.empty()) repaired.push_back(counted(delta.members.size(), "VM"));
+  return repaired;
+}
+
 std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {
   if (delta.empty()) return {};
   if (file_.empty()) {
@@ -26,8 +38,8 @@ std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {
   merge(next, delta);
   if (auto written = write_file(next); !written) {
     std::vector<DriverRefusal> refusals;
-    for (const auto& [vnid, intents] : delta.networks) refusals.push_back({vnid, written.error()});
-    for (const auto& [key, vm] : delta.members) refusals.push_back({key, written.error()});
+    for (const auto& [vnid, change] : delta.networks) refusals.push_back({vnid, written.error()});
+    for (const auto& [key, change] : delta.members) refusals.push_back({key, written.error()});
     return refusals;
   }
   state_ = std::move(next);

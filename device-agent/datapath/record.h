@@ -16,8 +16,10 @@ class RecordDriver : public Driver {
 
   std::string_view name() const override { return "record"; }
   const Capabilities& capabilities() const override { return capabilities_; }
-  Result<DatapathState> read() override { return state_; }
+  Result<std::vector<std::string>> restore(const DatapathState& wanted) override;
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
+
+  const DatapathState& state() const { return state_; }
 
  private:
   Result<void> write_file(const DatapathState& state) const;

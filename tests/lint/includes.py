@@ -32,8 +32,14 @@ PURE = [
     "device-agent/baseline",
     "device-agent/capacity",
     "device-agent/explain",
+    "device-agent/datapath/driver",
+    "device-agent/datapath/linux/expression.",
+    "device-agent/datapath/linux/layout.",
+    "device-agent/datapath/linux/program.",
+    "device-agent/datapath/linux/rule_builder.",
+    "device-agent/datapath/linux/table.",
 ]
-IMPURE = re.compile(r"asio|common/(xmpp|store|runtime)/|<(chrono_io|fstream|thread|mutex|random)>")
+IMPURE = re.compile(r"asio|libmnl|libnftnl|common/(xmpp|store|runtime)/|<(chrono_io|fstream|thread|mutex|random)>")
 FOLDERS = ["common", "server-agent", "device-agent", "console", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 # Public headers of the XMPP folder show no gloox type either.

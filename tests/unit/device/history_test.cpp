@@ -164,7 +164,7 @@ TEST(HistoryTest, Law9_TheDatapathReachedByStepsIsTheOneBuiltFromEmpty) {
       merge(path, core.datapath_delta());
       ASSERT_EQ(path, core.datapath_state());
       DatapathState taken_back = path;
-      merge(taken_back, core.datapath_undo());
+      merge(taken_back, core.datapath_delta().reversed());
       ASSERT_EQ(taken_back, before);
       if (history.random.chance(25)) {
         core.rollback();

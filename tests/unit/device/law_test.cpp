@@ -42,7 +42,7 @@ class LawTest : public ::testing::Test {
     ASSERT_TRUE(other.hello(server, {1, seq}).has_value());
     EXPECT_EQ(dump(core), dump(other));
     EXPECT_TRUE(core.datapath_delta().empty());
-    EXPECT_TRUE(core.datapath_undo().empty());
+    EXPECT_TRUE(core.datapath_delta().reversed().empty());
     // Written over what is stored, the changes of a refusal change nothing but the sequence.
     DeviceChanges before = everything(other);
     store(before, core.changes());

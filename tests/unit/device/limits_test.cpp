@@ -1,7 +1,8 @@
-// Baseline, capacity and explain, each by itself.
+// Baseline and capacity, each by itself.
 #include <gtest/gtest.h>
 
-#include "device-agent/explain.h"
+#include "device-agent/baseline.h"
+#include "device-agent/capacity.h"
 #include "tests/property/small_world.h"
 
 namespace tenet::device {
@@ -136,32 +137,6 @@ TEST(CapacityTest, Law2_AReservationBeyond64BitsIsTakenBackWithoutHarm) {
   usage.remove(small, {{"eth1", 1}});
   usage.remove(huge, {{"eth1", 64}});
   EXPECT_EQ(usage.rows({}).size(), 4U);
-}
-
-TEST(ExplainTest, TheFirstMatchDecides) {
-  const std::vector<Intent> intents =
-      Policy(kNet, 1,
-             {Acl{Action::deny,
-                  {rule(10, Action::permit, Direction::to_vm, "10.1.0.0/16", 22),
-                   rule(20, Action::deny, Direction::to_vm, "10.0.0.0/8", 22)}}})
-          .compile();
-  Packet packet{Direction::to_vm,
-                ethertype::kIpv4,
-                ip_protocol::kTcp,
-                IpAddress(Family::ipv4, {10, 1, 0, 1}),
-                IpAddress(Family::ipv4, {10, 9, 0, 1}),
-                1234,
-                22,
-                0,
-                false};
-  EXPECT_EQ(explain(intents, packet).action, Action::permit);
-  EXPECT_NE(explain(intents, packet).decided_by.find("acl rule 10"), std::string::npos);
-  packet.source = IpAddress(Family::ipv4, {10, 2, 0, 1});
-  EXPECT_EQ(explain(intents, packet).action, Action::deny);
-  EXPECT_NE(explain(intents, packet).decided_by.find("acl rule 20"), std::string::npos);
-  packet.destination_port = 23;
-  EXPECT_EQ(explain(intents, packet).decided_by, "acl default deny");
-  EXPECT_EQ(explain({}, packet).action, Action::permit);
 }
 
 }  // namespace

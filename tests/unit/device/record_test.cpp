@@ -53,9 +53,9 @@ TEST(RecordTest, WhatWasAppliedIsRead) {
   RecordDriver driver("", {});
   const DatapathState state = some_state();
   EXPECT_TRUE(driver.apply(difference({}, state)).empty());
-  EXPECT_EQ(driver.read().value(), state);
+  EXPECT_EQ(driver.state(), state);
   EXPECT_TRUE(driver.apply(difference(state, {})).empty());
-  EXPECT_EQ(driver.read().value(), DatapathState{});
+  EXPECT_EQ(driver.state(), DatapathState{});
 }
 
 TEST(RecordTest, UnsupportedIntentsHaveAReason) {
@@ -84,7 +84,7 @@ TEST(RecordTest, Law2_AFileThatCannotBeWrittenRefusesAllAndChangesNothing) {
   const auto refusals = driver.apply(difference({}, some_state()));
   EXPECT_EQ(refusals.size(), 2U) << "each part of the delta is named";
   for (const auto& refusal : refusals) EXPECT_EQ(refusal.error.code, Code::busy);
-  EXPECT_EQ(driver.read().value(), DatapathState{});
+  EXPECT_EQ(driver.state(), DatapathState{});
 }
 
 }  // namespace

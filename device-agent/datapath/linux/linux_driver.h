@@ -1,0 +1,73 @@
+// The Linux kernel as a datapath: nftables in family bridge decides, bridges and VXLAN devices
+// connect, HTB queues. What is wanted is rendered as values, compared with what the kernel says,
+// and the difference is sent; see program.h for the tables.
+#pragma once
+
+#include <asio/io_context.hpp>
+#include <asio/posix/stream_descriptor.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "device-agent/datapath/driver.h"
+#include "device-agent/datapath/linux/layout.h"
+#include "device-agent/datapath/linux/linux_options.h"
+#include "device-agent/datapath/linux/netlink.h"
+#include "device-agent/datapath/linux/nft_transaction.h"
+#include "device-agent/datapath/linux/queues.h"
+#include "device-agent/datapath/linux/segments.h"
+
+namespace tenet::device {
+
+class LinuxDriver : public Driver {
+ public:
+  // Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN for another namespace. Errors: io; unsupported if this
+  // kernel cannot filter bridged frames.
+  static Result<std::unique_ptr<LinuxDriver>> open(asio::io_context& io, LinuxOptions options);
+
+  std::string_view name() const override { return "linux"; }
+  const Capabilities& capabilities() const override { return capabilities_; }
+  Result<std::vector<std::string>> restore(const DatapathState& wanted) override;
+  std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
+  Result<std::vector<Lease>> leases() override;
+  void watch(std::function<void()> drifted) override;
+
+ private:
+  using PortOwners = std::map<std::string, std::optional<Vnid>>;
+  struct Sockets {
+    NetlinkSocket netfilter;
+    NetlinkSocket route;
+    NetlinkSocket events;
+  };
+
+  LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets sockets,
+              Capabilities capabilities);
+
+  std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
+                                     const PortOwners& owners);
+  std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta,
+                                             const SegmentPlans& before);
+  void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
+  void shrink_segments(const SegmentPlans& before);
+  nft::Table wanted_table(const DatapathState& wanted) const;
+  // Adds what the kernel's tables lack; says what. Errors: io.
+  Result<void> add_table(nft::Transaction& out, const nft::Table& wanted);
+  Result<void> add_mirrors(nft::Transaction& out);
+  Result<void> add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta);
+  std::vector<DriverRefusal> explain_refusal(
+      const DatapathDelta& delta, const std::vector<nft::Transaction::Refusal>& refused) const;
+
+  void await_events();
+  void on_events();
+  void check_ports(const std::set<std::string>& ports);
+
+  LinuxOptions options_;
+  Sockets sockets_;
+  Capabilities capabilities_;
+  SegmentKeeper segments_;
+  Layout layout_;
+  asio::posix::stream_descriptor events_;
+  std::function<void()> drifted_ = [] {};
+};
+
+}  // namespace tenet::device

@@ -1,0 +1,65 @@
+// Intents and VMs as nftables: pure. One table of family bridge:
+//
+//   prerouting     source port and MAC -> VNID -> admit-VNID: source guard, limit, marks. What
+//   comes
+//                  from a guarded port and is no associated VM ends here (law 10).
+//   forward        source -> from-VNID and destination -> to-VNID in one pass, so that no packet
+//   input, output  sees half of a change.
+//
+// A VM is an element or two of maps MAC -> VNID, whatever its policy; a policy is four chains,
+// whatever its VMs. The maps lead to numbers and not to chains, since the kernel checks every
+// element of a verdict map again with each element that it gains.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/core/error.h"
+#include "common/core/intent.h"
+#include "common/core/vm.h"
+#include "common/core/vnid.h"
+#include "device-agent/datapath/linux/table.h"
+
+namespace tenet::device::nft {
+
+// Ours, and no others.
+const TableName& bridge_table();
+const TableName& mirror_table();
+
+// The bridge of a VNID and its VXLAN device: at most 15 characters, as the kernel wants.
+inline constexpr std::string_view kBridgePrefix = "tb-";
+inline constexpr std::string_view kVxlanPrefix = "tx-";
+
+// Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
+// and an asterisk.
+Table frame(const std::vector<std::string>& guarded);
+bool is_guarded(const std::vector<std::string>& guarded, std::string_view port);
+
+// One network. Precondition: expressible() finds nothing.
+Table network_part(Vnid vnid, const std::vector<Intent>& intents);
+// One associated VM.
+Table member_part(Vnid vnid, const Vm& vm);
+// One port that VMs of the network name.
+Table port_part(Vnid vnid, const std::string& port);
+// Copies of what passes that port to the sensor with that index.
+Table mirror_part(const std::string& port, std::uint32_t sensor);
+
+// unsupported for what no rule of the kernel can say, a rate for example.
+std::optional<Error> expressible(const std::vector<Intent>& intents);
+
+// The VNID that a chain of ours belongs to.
+std::optional<Vnid> chain_vnid(std::string_view chain);
+
+inline constexpr std::string_view kLeases = "leases";
+// The key of an address that was leased to a VM begins with this.
+Bytes lease_prefix(const Mac& mac);
+IpAddress leased_address(const Bytes& key);
+
+// How the class of a packet is written into its priority, for a queue with that handle.
+inline constexpr std::uint32_t kQueueHandle = 0x7e4e;
+inline std::uint32_t class_id(std::uint8_t priority) {
+  return (kQueueHandle << 16) | (priority + 1U);
+}
+
+}  // namespace tenet::device::nft

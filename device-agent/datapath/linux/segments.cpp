@@ -1,0 +1,178 @@
+#include "device-agent/datapath/linux/segments.h"
+
+#include "device-agent/datapath/linux/program.h"
+
+namespace tenet::device {
+namespace {
+
+tl::unexpected<Error> not_ours(const std::string& name) {
+  return fail(Code::unsupported,
+              "there is a link " + name + " that is not Tenet's; rename or remove it",
+              {.entry = "virtual-network", .against = "link " + name});
+}
+
+}  // namespace
+
+std::string bridge_name(Vnid vnid) {
+  return std::string(nft::kBridgePrefix) + vnid.text();
+}
+
+std::string vxlan_name(Vnid vnid) {
+  return std::string(nft::kVxlanPrefix) + vnid.text();
+}
+
+Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const SegmentPlan& plan) {
+  const BridgeLink wanted{plan.snooping};
+  auto link = read_link(socket_, name);
+  if (!link) return fail(link.error());
+  if (!*link) {
+    if (auto made = add_bridge(socket_, name, wanted); !made) return fail(made.error());
+    link = read_link(socket_, name);
+    if (!link) return fail(link.error());
+    if (!*link) return fail(Code::io, "the bridge " + name + " went as soon as it was made");
+    return **link;
+  }
+  if (!(*link)->ours() || !(*link)->bridge) return not_ours(name);
+  if (*(*link)->bridge != wanted) {
+    if (auto done = change_bridge(socket_, (*link)->index, wanted); !done) {
+      return fail(done.error());
+    }
+  }
+  if (!(*link)->up) {
+    if (auto done = set_up(socket_, (*link)->index); !done) return fail(done.error());
+  }
+  return **link;
+}
+
+Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentPlan& plan,
+                                         std::uint32_t bridge) {
+  auto underlay = read_link(socket_, underlay_.port);
+  if (!underlay) return fail(underlay.error());
+  if (!*underlay) {
+    return fail(Code::unsupported,
+                "the underlay " + underlay_.port + " is not there; see datapath.underlay",
+                {.entry = "virtual-network", .against = "port " + underlay_.port});
+  }
+  const VxlanLink wanted{plan.segment.vni, plan.segment.group, (*underlay)->index,
+                         underlay_.udp_port};
+  auto link = read_link(socket_, name);
+  if (!link) return fail(link.error());
+  if (*link) {
+    const Link& now = **link;
+    if (!now.ours()) return not_ours(name);
+    if (now.vxlan == wanted && now.master == bridge) {
+      return now.up ? Result<void>() : set_up(socket_, now.index);
+    }
+    // Most of a VXLAN device cannot be changed.
+    if (auto removed = remove_link(socket_, now.index); !removed) return removed;
+  }
+  if (auto made = add_vxlan(socket_, name, wanted, bridge); !made) return made;
+  link = read_link(socket_, name);
+  if (!link) return fail(link.error());
+  if (!*link) return fail(Code::io, "the device " + name + " went as soon as it was made");
+  return set_multicast_router(socket_, (*link)->index);
+}
+
+Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t bridge) {
+  auto port = read_link(socket_, name);
+  if (!port) return fail(port.error());
+  if (!*port || (*port)->master == bridge) return {};
+  if ((*port)->master != 0) {
+    auto links = read_links(socket_);
+    if (!links) return fail(links.error());
+    for (const auto& [other, link] : *links) {
+      if (link.index != (*port)->master || link.ours()) continue;
+      return fail(Code::unsupported,
+                  "port " + name + " is in the bridge " + other +
+                      ", which is not Tenet's; take it out first",
+                  {.entry = "port " + name, .against = "bridge " + other});
+    }
+  }
+  return set_master(socket_, (*port)->index, bridge);
+}
+
+Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan) {
+  auto bridge = ensure_bridge(bridge_name(vnid), plan);
+  if (!bridge) return fail(bridge.error());
+  if (auto made = ensure_vxlan(vxlan_name(vnid), plan, bridge->index); !made) return made;
+  for (const std::string& port : plan.ports) {
+    if (auto done = ensure_port(port, bridge->index); !done) return done;
+  }
+  return {};
+}
+
+Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after) {
+  auto bridge = read_link(socket_, bridge_name(vnid));
+  if (!bridge) return fail(bridge.error());
+  if (!*bridge || !(*bridge)->ours()) return {};
+  for (const std::string& name : before.ports) {
+    if (after != nullptr && after->ports.contains(name)) continue;
+    auto port = read_link(socket_, name);
+    if (!port) return fail(port.error());
+    if (!*port || (*port)->master != (*bridge)->index) continue;
+    if (auto done = set_master(socket_, (*port)->index, 0); !done) return done;
+  }
+  if (after != nullptr) return {};
+  auto vxlan = read_link(socket_, vxlan_name(vnid));
+  if (!vxlan) return fail(vxlan.error());
+  if (*vxlan && (*vxlan)->ours()) {
+    if (auto done = remove_link(socket_, (*vxlan)->index); !done) return done;
+  }
+  return remove_link(socket_, (*bridge)->index);
+}
+
+Result<std::vector<std::string>> SegmentKeeper::restore(const SegmentPlans& plans) {
+  auto before = read_links(socket_);
+  if (!before) return fail(before.error());
+  std::map<std::string, Vnid> wanted;
+  std::map<std::string, Vnid> members;
+  for (const auto& [vnid, plan] : plans) {
+    wanted[bridge_name(vnid)] = vnid;
+    wanted[vxlan_name(vnid)] = vnid;
+    for (const std::string& port : plan.ports) members[port] = vnid;
+  }
+  std::map<std::uint32_t, std::string> ours;  // bridges
+  for (const auto& [name, link] : *before) {
+    if (link.ours() && link.bridge) ours[link.index] = name;
+  }
+  std::vector<std::string> repaired;
+  for (const auto& [name, link] : *before) {
+    const bool left = link.ours() && !wanted.contains(name);
+    const auto bridge = ours.find(link.master);
+    const auto member = members.find(name);
+    const bool astray = !link.ours() && bridge != ours.end() &&
+                        (member == members.end() || bridge_name(member->second) != bridge->second);
+    if (!left && !astray) continue;
+    repaired.push_back(left ? "link " + name : "port " + name);
+    auto done = left ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
+    if (!done) return fail(done.error());
+  }
+  for (const auto& [vnid, plan] : plans) {
+    if (auto made = ensure(vnid, plan); !made) {
+      Error error = made.error();
+      error.text = "VNID " + vnid.text() + ": " + error.text;
+      return fail(error);
+    }
+  }
+  auto after = read_links(socket_);
+  if (!after) return fail(after.error());
+  for (const auto& [name, vnid] : wanted) {
+    const auto old = before->find(name);
+    const auto now = after->find(name);
+    if (old == before->end() || now == after->end() || old->second.index != now->second.index ||
+        old->second.up != now->second.up || old->second.bridge != now->second.bridge) {
+      repaired.push_back("link " + name);
+    }
+  }
+  for (const auto& [name, vnid] : members) {
+    const auto old = before->find(name);
+    const auto now = after->find(name);
+    if (now == after->end()) continue;
+    if (old == before->end() || old->second.master != now->second.master) {
+      repaired.push_back("port " + name);
+    }
+  }
+  return repaired;
+}
+
+}  // namespace tenet::device

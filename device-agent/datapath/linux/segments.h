@@ -1,0 +1,41 @@
+// The overlay: for each network with a segment a bridge, a VXLAN device in it (RFC 7348), and the
+// ports that its VMs name.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/core/vnid.h"
+#include "device-agent/datapath/linux/links.h"
+#include "device-agent/datapath/linux/linux_options.h"
+#include "device-agent/datapath/linux/segment_plan.h"
+
+namespace tenet::device {
+
+class SegmentKeeper {
+ public:
+  SegmentKeeper(NetlinkSocket& socket, Underlay underlay)
+      : socket_(socket), underlay_(std::move(underlay)) {}
+
+  // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about. A
+  // port that is not there joins when it comes: call again then. Errors: unsupported, with the
+  // culprit; some of it may be there then.
+  Result<void> ensure(Vnid vnid, const SegmentPlan& plan);
+  // Takes away what `before` has and `after` has not. Errors: unsupported, io.
+  Result<void> remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after);
+  // Every link of ours as the plans say, and no others. Says what differed. Errors: as above.
+  Result<std::vector<std::string>> restore(const SegmentPlans& plans);
+
+ private:
+  Result<Link> ensure_bridge(const std::string& name, const SegmentPlan& plan);
+  Result<void> ensure_vxlan(const std::string& name, const SegmentPlan& plan, std::uint32_t bridge);
+  Result<void> ensure_port(const std::string& name, std::uint32_t bridge);
+
+  NetlinkSocket& socket_;
+  Underlay underlay_;
+};
+
+std::string bridge_name(Vnid vnid);
+std::string vxlan_name(Vnid vnid);
+
+}  // namespace tenet::device

@@ -1,0 +1,82 @@
+// The driver against the kernel: what it makes is what it reads, whatever way led there.
+#include <gtest/gtest.h>
+
+#include "tests/datapath/kernel/world.h"
+#include "tests/property/small_world.h"
+
+namespace tenet::device {
+namespace {
+
+using namespace tenet::testing;
+
+using Texts = std::vector<std::string>;
+
+PolicyPtr parse(const std::vector<PolicyEntry>& entries, Vnid vnid = Vnid(4096)) {
+  return std::make_shared<const Policy>(vnid, 1, entries);
+}
+
+Rule rule(std::uint32_t id, Action action, Match match) {
+  return {id, action, std::move(match)};
+}
+
+TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
+  World world;
+  const auto driver = world.driver();
+  auto made = driver->restore({});
+  ASSERT_TRUE(made) << describe(made.error());
+  EXPECT_EQ(*made, Texts{"table"});
+  auto again = driver->restore({});
+  ASSERT_TRUE(again) << describe(again.error());
+  EXPECT_EQ(*again, Texts{});
+  EXPECT_EQ(world.driver()->restore({}).value(), Texts{}) << "a driver without memory agrees";
+}
+
+TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
+  World world;
+  const auto driver = world.driver();
+  ASSERT_TRUE(driver->restore({}));
+  Match ports{.direction = Direction::to_vm,
+              .ethertype = ethertype::kIpv4,
+              .protocol = ip_protocol::kTcp,
+              .source = Prefix::parse("10.0.0.0/9").value(),
+              .destination = std::nullopt,
+              .source_port = PortRange{1024, 65535},
+              .destination_port = PortRange{22, 22},
+              .icmp_type = {},
+              .established = true};
+  Match six{.direction = Direction::from_vm,
+            .ethertype = ethertype::kIpv6,
+            .protocol = ip_protocol::kIcmpv6,
+            .source = Prefix::parse("fd00::/12").value(),
+            .destination = Prefix::parse("fd00::1").value(),
+            .source_port = {},
+            .destination_port = {},
+            .icmp_type = std::uint8_t{128}};
+  DatapathState state;
+  state.networks[Vnid(4096)] =
+      parse({Acl{Action::deny, {rule(1, Action::permit, ports), rule(2, Action::deny, six)}},
+             Bandwidth{BitRate(50'000'000), BitRate(100'000'000), {}},
+             Qos{std::uint8_t{18}, std::uint8_t{2}},
+             VirtualNetwork{IpAddress::parse("239.1.16.0").value(), {}}, DhcpSnooping{true},
+             IgmpSnooping{true}, IntrusionDetection{"ids0"}})
+          ->compile();
+  state.networks[Vnid(7, 3)] = {};
+  auto with_addresses = *vm("v1", 1, VmState::associated, false, "vm1");
+  with_addresses.addresses = {IpAddress::parse("10.0.0.1").value(),
+                              IpAddress::parse("fd00::1").value()};
+  run("ip link set vm1 nomaster");
+  state.members[{Vnid(4096), "v1"}] = std::make_shared<const Vm>(with_addresses);
+  state.members[{Vnid(7, 3), "v2"}] = vm("v2", 2);
+  const auto refusals = driver->apply(difference({}, state));
+  for (const auto& refusal : refusals) ADD_FAILURE() << describe(refusal.error);
+  if (std::getenv("TENET_SHOW") != nullptr)
+    run("nft -a list ruleset; ip -d link show group 32334; ip link show vm1");
+  EXPECT_EQ(driver->restore(state).value(), Texts{});
+  EXPECT_EQ(world.driver()->restore(state).value(), Texts{});
+  EXPECT_TRUE(driver->apply(difference(state, {})).empty());
+  EXPECT_EQ(driver->restore({}).value(), Texts{}) << "nothing is left behind";
+  EXPECT_EQ(output("ip -o link show group 32334"), "");
+}
+
+}  // namespace
+}  // namespace tenet::device
