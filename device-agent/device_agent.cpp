@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "common/core/shadow.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
 #include "common/runtime/log.h"
@@ -29,6 +30,23 @@ bool touches(const Operation& operation, const DriverRefusal& refusal) {
          ((associate != nullptr && associate->vm->id == key.vm) ||
           (dissociate != nullptr && dissociate->vm == key.vm) ||
           std::holds_alternative<PolicyWithdraw>(operation));
+}
+
+// The policy that the operation brings, or nothing.
+PolicyPtr policy_of(const Operation& operation) {
+  if (const auto* sync = std::get_if<PolicySync>(&operation)) return sync->policy;
+  if (const auto* update = std::get_if<PolicyUpdate>(&operation)) return update->policy;
+  const auto* associate = std::get_if<Associate>(&operation);
+  return associate == nullptr ? nullptr : associate->policy;
+}
+
+void log_warnings(const std::string& trace, const Operation& operation) {
+  const PolicyPtr policy = policy_of(operation);
+  if (!policy) return;
+  for (const std::string& warning : shadow_warnings(*policy)) {
+    log::warning("policy taken with a useless rule",
+                 {{"trace", trace}, {"vnid", policy->vnid().text()}, {"reason", warning}});
+  }
 }
 
 }  // namespace
@@ -223,6 +241,7 @@ void DeviceAgent::log_batch(const Pending& pending, const Result<Answer>& answer
                                          {"reason", describe(*results[i])}});
     } else {
       log::debug("operation done", {{"trace", place}, {"operation", text(batch->operations[i])}});
+      log_warnings(place, batch->operations[i]);
     }
   }
   log::info("batch applied", {{"trace", trace}, {"operations", std::to_string(results.size())}});
