@@ -61,7 +61,8 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
       core_({config_.baseline, config_.capacity, driver_->capabilities()}),
       session_(daemon.io(), session_options(config_), runtime::logging_handlers("server")),
       commands_(session_, device_commands(core_),
-                [this](const Jid& jid) { return config_.operators.contains(jid); }) {
+                [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      expiry_(daemon_.io()) {
   session_.serve(
       std::string(protocol::kNamespace),
       [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
@@ -90,6 +91,7 @@ Result<void> DeviceAgent::start() {
                          {"repaired", std::to_string(delta.networks.size() + delta.members.size())},
                          {"driver", std::string(driver_->name())}});
   session_.start();
+  await_expiry();
   return {};
 }
 
@@ -121,11 +123,27 @@ void DeviceAgent::flush() {
   // Each round that fails refuses at least one more operation, so that this ends.
   while (!round(pending)) {
   }
+  await_expiry();
 }
 
-Result<Answer> DeviceAgent::handle(const Pending& pending) {
+void DeviceAgent::await_expiry() {
+  const auto next = core_.next_expiry();
+  if (!next) {
+    expiry_.cancel();
+    return;
+  }
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::system_clock::now());
+  // A store that fails is tried again after a second, not at once. And a clock that went back is
+  // noticed after one time-out.
+  const std::chrono::milliseconds longest = core_.options().capacity.reservation_timeout;
+  expiry_.after(std::clamp<std::chrono::milliseconds>(left, std::chrono::seconds(1), longest),
+                [this] { flush(); });
+}
+
+Result<Answer> DeviceAgent::handle(const Pending& pending, WallTime now) {
   if (const auto* hello = std::get_if<Hello>(&pending.request)) {
-    auto root = core_.hello(pending.server, hello->sequence);
+    auto root = core_.hello(pending.server, hello->sequence, now);
     if (!root) return fail(root.error());
     return Answer(HelloAnswer{*root});
   }
@@ -133,17 +151,20 @@ Result<Answer> DeviceAgent::handle(const Pending& pending) {
     return Answer(core_.compare(pending.server, *compare));
   }
   if (const auto* batch = std::get_if<Batch>(&pending.request)) {
-    auto answer = core_.batch(pending.server, *batch, pending.refused);
+    auto answer = core_.batch(pending.server, *batch, now, pending.refused);
     if (!answer) return fail(answer.error());
     return Answer(*std::move(answer));
   }
-  return Answer(SyncedAnswer{digest(core_.view(pending.server))});
+  return Answer(SyncedAnswer{core_.synced(pending.server, now)});
 }
 
 bool DeviceAgent::round(std::vector<Pending>& pending) {
   std::vector<Result<Answer>> answers;
   answers.reserve(pending.size());
-  for (const Pending& p : pending) answers.push_back(handle(p));
+  const WallTime now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const Pending& p : pending) answers.push_back(handle(p, now));
+  // After the messages: who has just shown life keeps what it reserved.
+  const std::vector<DeviceChanges::Member> ended = core_.expire(now);
 
   const DeviceChanges changes = core_.changes();
   if (changes.empty()) {
@@ -175,6 +196,10 @@ bool DeviceAgent::round(std::vector<Pending>& pending) {
     return true;
   }
   core_.commit();
+  for (const auto& [server, key] : ended) {
+    log::warning("reservation ended, its server is silent",
+                 {{"server", server}, {"vnid", key.vnid.text()}, {"vm", key.vm}});
+  }
   answer_all(pending, answers);
   return true;
 }
@@ -266,6 +291,7 @@ void DeviceAgent::reload() {
   config_.servers = next->servers;
   config_.log = next->log;
   core_.set_limits(next->baseline, next->capacity);
+  await_expiry();
   log::info("reloaded: operators, servers, baseline, capacity, log; the rest needs a restart");
 }
 

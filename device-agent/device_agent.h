@@ -9,6 +9,7 @@
 #include "common/runtime/daemon.h"
 #include "common/xmpp/adhoc.h"
 #include "common/xmpp/session.h"
+#include "common/xmpp/timer.h"
 #include "device-agent/datapath/driver.h"
 #include "device-agent/device_config.h"
 #include "device-agent/device_core.h"
@@ -39,11 +40,13 @@ class DeviceAgent {
   void flush();
   // False: something was refused by the datapath, and the round has to be run again without it.
   bool round(std::vector<Pending>& pending);
-  Result<Answer> handle(const Pending& pending);
+  Result<Answer> handle(const Pending& pending, WallTime now);
   void refuse_culprits(std::vector<Pending>& pending, const std::vector<DriverRefusal>& refusals);
   void answer_all(const std::vector<Pending>& pending, const std::vector<Result<Answer>>& answers);
   void fail_all(const std::vector<Pending>& pending, const Error& error);
   void log_batch(const Pending& pending, const Result<Answer>& answer) const;
+  // Sets the timer to when the next reservation may end.
+  void await_expiry();
   void reload();
 
   runtime::Daemon& daemon_;
@@ -55,6 +58,7 @@ class DeviceAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   std::vector<Pending> pending_;
+  xmpp::Timer expiry_;
 };
 
 }  // namespace tenet::device

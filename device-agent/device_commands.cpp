@@ -59,9 +59,10 @@ Result<CommandOutput> list_vms(const DeviceCore& core, const CommandInput& in) {
   for (const auto& [vnid, network] : core.networks()) {
     if (*filter && **filter != vnid) continue;
     for (const ServerName& server : network.claims) {
+      const std::string until = "until " + utc_text(core.reserved_until(server));
       for (const auto& [id, vm] : core.view(server).at(vnid).vms) {
         out.rows.push_back({vnid.text(), id, vm->mac.text(), addresses_text(*vm), vm->port,
-                            std::string(state_name(vm->state)), vm->reserve ? "yes" : "no",
+                            std::string(state_name(vm->state)), vm->reserve ? until : "no",
                             server});
       }
     }
