@@ -50,8 +50,11 @@ RC_GTEST_PROP(ShadowProperty, AShadowedRuleNeverDecides, ()) {
       packet.destination_port = *rc::gen::arbitrary<std::uint16_t>();
       packet.icmp_type = *rc::gen::arbitrary<std::uint8_t>();
       packet.established = *rc::gen::arbitrary<bool>();
-      if (!match.source) packet.source = *any_address();
-      if (!match.destination) packet.destination = *any_address();
+      // A packet has one IP version.
+      const IpAddress from = *any_address();
+      const IpAddress to = *any_address();
+      if (!match.source && from.family() == packet.source.family()) packet.source = from;
+      if (!match.destination && to.family() == packet.destination.family()) packet.destination = to;
       RC_ASSERT(!decides(shadow, packet));
     }
   }
