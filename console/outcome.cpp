@@ -44,12 +44,25 @@ Exit exit_of(Code code) {
   }
 }
 
+// Whether the table says so of every device. A warning is about something else then: the policy.
+bool enforced_everywhere(const CommandReply& reply) {
+  if (!reply.form) return false;
+  const auto& columns = reply.form->reported;
+  const auto state = std::find_if(columns.begin(), columns.end(),
+                                  [](const protocol::FormField& c) { return c.var == "state"; });
+  if (state == columns.end()) return false;
+  const auto place = static_cast<std::size_t>(state - columns.begin());
+  return std::all_of(reply.form->items.begin(), reply.form->items.end(), [&](const auto& row) {
+    return place < row.size() && row[place] == "enforced";
+  });
+}
+
 Exit exit_of(const CommandReply& reply) {
   if (reply.status != "completed") return Exit::refused;
   Exit out = Exit::done;
   for (const auto& [type, text] : reply.notes) {
     if (type == "error") out = worse(out, Exit::refused);
-    if (type == "warn") out = worse(out, Exit::pending);
+    if (type == "warn" && !enforced_everywhere(reply)) out = worse(out, Exit::pending);
   }
   return out;
 }

@@ -1,6 +1,7 @@
 // What the device can grant, and what is granted (the seed, step 402: the resources asked for).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -25,6 +26,8 @@ struct Capacity {
   // Sum of reserved bandwidth per port, in bit/s; VMs without a port share the port "".
   std::uint64_t port_bandwidth = kUnlimited;
   std::map<std::string, std::uint64_t, std::less<>> ports = {};  // ports with a figure of their own
+  // How long reservations hold after the last sign of life of their server.
+  std::chrono::seconds reservation_timeout = std::chrono::hours(1);
 
   std::uint64_t bandwidth_of(std::string_view port) const;
 };

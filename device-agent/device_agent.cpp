@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "common/core/shadow.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
@@ -32,6 +33,23 @@ bool touches(const Operation& operation, const DriverRefusal& refusal) {
           std::holds_alternative<PolicyWithdraw>(operation));
 }
 
+// The policy that the operation brings, or nothing.
+PolicyPtr policy_of(const Operation& operation) {
+  if (const auto* sync = std::get_if<PolicySync>(&operation)) return sync->policy;
+  if (const auto* update = std::get_if<PolicyUpdate>(&operation)) return update->policy;
+  const auto* associate = std::get_if<Associate>(&operation);
+  return associate == nullptr ? nullptr : associate->policy;
+}
+
+void log_warnings(const std::string& trace, const Operation& operation) {
+  const PolicyPtr policy = policy_of(operation);
+  if (!policy) return;
+  for (const std::string& warning : shadow_warnings(*policy)) {
+    log::warning("policy taken with a useless rule",
+                 {{"trace", trace}, {"vnid", policy->vnid().text()}, {"reason", warning}});
+  }
+}
+
 }  // namespace
 
 DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::string config_path,
@@ -47,6 +65,7 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
                 device_commands({core_, [this] { return driver_->leases(); },
                                  [this] { return repair("resync"); }}),
                 [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      expiry_(daemon_.io()),
       repair_timer_(daemon.io()) {
   session_.serve(
       std::string(protocol::kNamespace),
@@ -76,6 +95,7 @@ Result<void> DeviceAgent::start() {
   driver_->watch([this] { static_cast<void>(repair("link lost")); });
   repair_later();
   session_.start();
+  await_expiry();
   return {};
 }
 
@@ -135,11 +155,27 @@ void DeviceAgent::flush() {
   // Each round that fails refuses at least one more operation, so that this ends.
   while (!round(pending)) {
   }
+  await_expiry();
 }
 
-Result<Answer> DeviceAgent::handle(const Pending& pending) {
+void DeviceAgent::await_expiry() {
+  const auto next = core_.next_expiry();
+  if (!next) {
+    expiry_.cancel();
+    return;
+  }
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::system_clock::now());
+  // A store that fails is tried again after a second, not at once. And a clock that went back is
+  // noticed after one time-out.
+  const std::chrono::milliseconds longest = core_.options().capacity.reservation_timeout;
+  expiry_.after(std::clamp<std::chrono::milliseconds>(left, std::chrono::seconds(1), longest),
+                [this] { flush(); });
+}
+
+Result<Answer> DeviceAgent::handle(const Pending& pending, WallTime now) {
   if (const auto* hello = std::get_if<Hello>(&pending.request)) {
-    auto root = core_.hello(pending.server, hello->sequence);
+    auto root = core_.hello(pending.server, hello->sequence, now);
     if (!root) return fail(root.error());
     return Answer(HelloAnswer{*root});
   }
@@ -147,17 +183,20 @@ Result<Answer> DeviceAgent::handle(const Pending& pending) {
     return Answer(core_.compare(pending.server, *compare));
   }
   if (const auto* batch = std::get_if<Batch>(&pending.request)) {
-    auto answer = core_.batch(pending.server, *batch, pending.refused);
+    auto answer = core_.batch(pending.server, *batch, now, pending.refused);
     if (!answer) return fail(answer.error());
     return Answer(*std::move(answer));
   }
-  return Answer(SyncedAnswer{digest(core_.view(pending.server))});
+  return Answer(SyncedAnswer{core_.synced(pending.server, now)});
 }
 
 bool DeviceAgent::round(std::vector<Pending>& pending) {
   std::vector<Result<Answer>> answers;
   answers.reserve(pending.size());
-  for (const Pending& p : pending) answers.push_back(handle(p));
+  const WallTime now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  for (const Pending& p : pending) answers.push_back(handle(p, now));
+  // After the messages: who has just shown life keeps what it reserved.
+  const std::vector<DeviceChanges::Member> ended = core_.expire(now);
 
   const DeviceChanges changes = core_.changes();
   if (changes.empty()) {
@@ -189,6 +228,10 @@ bool DeviceAgent::round(std::vector<Pending>& pending) {
     return true;
   }
   core_.commit();
+  for (const auto& [server, key] : ended) {
+    log::warning("reservation ended, its server is silent",
+                 {{"server", server}, {"vnid", key.vnid.text()}, {"vm", key.vm}});
+  }
   answer_all(pending, answers);
   return true;
 }
@@ -267,6 +310,7 @@ void DeviceAgent::log_batch(const Pending& pending, const Result<Answer>& answer
                                          {"reason", describe(*results[i])}});
     } else {
       log::debug("operation done", {{"trace", place}, {"operation", text(batch->operations[i])}});
+      log_warnings(place, batch->operations[i]);
     }
   }
   log::info("batch applied", {{"trace", trace}, {"operations", std::to_string(results.size())}});
@@ -291,6 +335,7 @@ void DeviceAgent::reload() {
   config_.servers = next->servers;
   config_.log = next->log;
   core_.set_limits(next->baseline, next->capacity);
+  await_expiry();
   log::info("reloaded: operators, servers, baseline, capacity, log; the rest needs a restart");
 }
 

@@ -42,7 +42,7 @@ class DeviceAgent {
   void flush();
   // False: something was refused by the datapath, and the round has to be run again without it.
   bool round(std::vector<Pending>& pending);
-  Result<Answer> handle(const Pending& pending);
+  Result<Answer> handle(const Pending& pending, WallTime now);
   // Applies what the core has decided; if the kernel is not as it was left, all of it again.
   std::vector<DriverRefusal> enforce();
   // Compares the datapath with the core, and mends it. Says what differed.
@@ -52,6 +52,8 @@ class DeviceAgent {
   void answer_all(const std::vector<Pending>& pending, const std::vector<Result<Answer>>& answers);
   void fail_all(const std::vector<Pending>& pending, const Error& error);
   void log_batch(const Pending& pending, const Result<Answer>& answer) const;
+  // Sets the timer to when the next reservation may end.
+  void await_expiry();
   void reload();
 
   runtime::Daemon& daemon_;
@@ -63,6 +65,7 @@ class DeviceAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   std::vector<Pending> pending_;
+  xmpp::Timer expiry_;
   xmpp::Timer repair_timer_;
   std::chrono::steady_clock::time_point compared_;  // datapath and core, the last time
 };

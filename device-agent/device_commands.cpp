@@ -60,9 +60,10 @@ Result<CommandOutput> list_vms(const CommandServices& services, const CommandInp
   for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     for (const ServerName& server : network.claims) {
+      const std::string until = "until " + utc_text(services.core.reserved_until(server));
       for (const auto& [id, vm] : services.core.view(server).at(vnid).vms) {
         out.rows.push_back({vnid.text(), id, vm->mac.text(), addresses_text(*vm), vm->port,
-                            std::string(state_name(vm->state)), vm->reserve ? "yes" : "no",
+                            std::string(state_name(vm->state)), vm->reserve ? until : "no",
                             server});
       }
     }

@@ -64,6 +64,9 @@ Capacity read_capacity(Section section) {
   out.vms = section.number("vms", out.vms);
   out.acl_entries = section.number("acl-entries", out.acl_entries);
   out.multicast_groups = section.number("multicast-groups", out.multicast_groups);
+  // Counted in whole seconds, as it is stored: 500ms become 1s.
+  out.reservation_timeout = std::chrono::ceil<std::chrono::seconds>(
+      section.duration("reservation-timeout", out.reservation_timeout));
   const auto rate = [](Section& from, std::string_view key, std::uint64_t fallback) {
     return from.parsed<BitRate>(key, BitRate(fallback), BitRate::parse).bits_per_second();
   };

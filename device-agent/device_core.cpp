@@ -43,23 +43,23 @@ OperationResult order_error(Vnid vnid, const PolicyStamp& now, const PolicyStamp
 std::optional<Error> DeviceCore::sequence_error(const ServerName& server,
                                                 const Sequence& sequence) const {
   const auto known = servers_.find(server);
-  if (known == servers_.end() || sequence > known->second.last) return std::nullopt;
+  if (known == servers_.end() || sequence > known->second.contact.last) return std::nullopt;
   return Error{Code::stale_epoch,
                "message " + text(sequence) + " of server " + server + " is not newer than " +
-                   text(known->second.last) + ", which was the last to be applied",
-               {.entry = text(sequence), .against = text(known->second.last)}};
+                   text(known->second.contact.last) + ", which was the last to be applied",
+               {.entry = text(sequence), .against = text(known->second.contact.last)}};
 }
 
-Result<Sha256> DeviceCore::hello(const ServerName& server, const Sequence& sequence) {
+Result<Sha256> DeviceCore::hello(const ServerName& server, const Sequence& sequence, WallTime now) {
   if (auto error = sequence_error(server, sequence)) return fail(*error);
-  set_sequence(server, sequence);
+  set_contact(server, {sequence, now});
   return digest(view(server));
 }
 
-Result<BatchAnswer> DeviceCore::batch(const ServerName& server, const Batch& batch,
+Result<BatchAnswer> DeviceCore::batch(const ServerName& server, const Batch& batch, WallTime now,
                                       const DatapathRefusals& refused) {
   if (auto error = sequence_error(server, batch.sequence)) return fail(*error);
-  set_sequence(server, batch.sequence);
+  set_contact(server, {batch.sequence, now});
   BatchAnswer answer{batch.sequence, {}};
   answer.results.reserve(batch.operations.size());
   for (std::size_t i = 0; i < batch.operations.size(); ++i) {
@@ -325,16 +325,16 @@ const DeviceView& DeviceCore::view(const ServerName& server) const {
 
 // ---- state -----------------------------------------------------------------------------------
 
-void DeviceCore::set_sequence(const ServerName& server, const Sequence& sequence) {
+void DeviceCore::set_contact(const ServerName& server, const Contact& contact) {
   const auto [record, fresh] = servers_.try_emplace(server);
-  journal_.emplace_back([server, unknown = fresh, old = record->second.last](DeviceCore& core) {
+  journal_.emplace_back([server, unknown = fresh, old = record->second.contact](DeviceCore& core) {
     if (unknown) {
       core.servers_.erase(server);
     } else {
-      core.servers_[server].last = old;
+      core.servers_[server].contact = old;
     }
   });
-  record->second.last = sequence;
+  record->second.contact = contact;
   touched_.servers[server];
 }
 
@@ -401,12 +401,15 @@ void DeviceCore::put_claim(const ServerName& server, Vnid vnid, bool present) {
 
 void DeviceCore::put_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm) {
   Network& network = networks_.at(vnid);
-  auto& vms = servers_.at(server).view.at(vnid).vms;
+  Server& record = servers_.at(server);
+  auto& vms = record.view.at(vnid).vms;
   if (const auto old = vms.find(id); old != vms.end()) {
+    if (old->second->reserve) --record.reservations;
     count_vm(network, vnid, *old->second, false);
     vms.erase(old);
   }
   if (vm) {
+    if (vm->reserve) ++record.reservations;
     count_vm(network, vnid, *vm, true);
     vms.emplace(id, vm);
   }
@@ -451,7 +454,7 @@ void DeviceCore::rollback() {
 
 DeviceChanges DeviceCore::changes() const {
   DeviceChanges out = touched_;
-  for (auto& [server, sequence] : out.servers) sequence = servers_.at(server).last;
+  for (auto& [server, contact] : out.servers) contact = servers_.at(server).contact;
   for (auto& [vnid, policy] : out.policies) {
     const auto network = networks_.find(vnid);
     policy = network == networks_.end() ? nullptr : network->second.policy;
@@ -491,7 +494,7 @@ DatapathState DeviceCore::datapath_state() const {
 }
 
 void DeviceCore::load(const DeviceChanges& everything) {
-  for (const auto& [server, sequence] : everything.servers) servers_[server].last = sequence;
+  for (const auto& [server, contact] : everything.servers) servers_[server].contact = contact;
   for (const auto& [vnid, policy] : everything.policies) put_policy(vnid, policy);
   for (const auto& [claim, present] : everything.claims) put_claim(claim.server, claim.vnid, true);
   for (const auto& [member, vm] : everything.members) {

@@ -16,6 +16,7 @@
 
 #include "common/core/message.h"
 #include "common/core/view.h"
+#include "common/core/wall_time.h"
 #include "device-agent/baseline.h"
 #include "device-agent/capacity.h"
 #include "device-agent/datapath/driver.h"
@@ -24,6 +25,12 @@ namespace tenet::device {
 
 // A server is known by its bare JID.
 using ServerName = std::string;
+
+struct Contact {
+  Sequence last;  // of the last message applied
+  // When the server showed life. May lag by half of the time-out of reservations.
+  WallTime heard{};
+};
 
 // What must become durable; also the form in which the store gives everything back.
 struct DeviceChanges {
@@ -37,10 +44,10 @@ struct DeviceChanges {
     MemberKey key;
     auto operator<=>(const Member&) const = default;
   };
-  std::map<ServerName, Sequence> servers;  // the last message applied
-  std::map<Vnid, PolicyPtr> policies;      // nullptr: removed
-  std::map<Claim, bool> claims;            // false: removed
-  std::map<Member, VmPtr> members;         // nullptr: removed
+  std::map<ServerName, Contact> servers;
+  std::map<Vnid, PolicyPtr> policies;  // nullptr: removed
+  std::map<Claim, bool> claims;        // false: removed
+  std::map<Member, VmPtr> members;     // nullptr: removed
   bool empty() const {
     return servers.empty() && policies.empty() && claims.empty() && members.empty();
   }
@@ -64,20 +71,32 @@ class DeviceCore {
     Holders holders;
   };
   struct Server {
-    Sequence last;
+    Contact contact;
     DeviceView view;
+    std::size_t reservations = 0;  // VMs of the view with reservation
   };
 
   explicit DeviceCore(DeviceOptions options) : options_(std::move(options)) {}
   // Takes what the store held. Precondition: nothing happened yet.
   void load(const DeviceChanges& everything);
 
+  // `now` is the time of the wall clock. Every message that is not stale is a sign of life.
+
   // A server opens or re-opens its conversation: later messages below this sequence are stale.
   // Answers with the root digest of what the server owns here. Errors: stale-epoch.
-  Result<Sha256> hello(const ServerName& server, const Sequence& sequence);
+  Result<Sha256> hello(const ServerName& server, const Sequence& sequence, WallTime now);
   // Errors: stale-epoch; then nothing of the batch counts. Otherwise one result per operation.
-  Result<BatchAnswer> batch(const ServerName& server, const Batch& batch,
+  Result<BatchAnswer> batch(const ServerName& server, const Batch& batch, WallTime now,
                             const DatapathRefusals& refused = {});
+  // A server compares roots; the answer is its root here.
+  Sha256 synced(const ServerName& server, WallTime now);
+
+  // Ends the reservations of servers that were silent for too long, and tells which.
+  std::vector<DeviceChanges::Member> expire(WallTime now);
+  // When expire() will end something, if no server shows life until then.
+  std::optional<WallTime> next_expiry() const;
+  // How long at least the reservations of that server hold. Precondition: it is known.
+  WallTime reserved_until(const ServerName& server) const;
 
   // Nodes of the digest trees over what the server owns. Reads only.
   CompareAnswer compare(const ServerName& server, const Compare& query) const;
@@ -124,7 +143,7 @@ class DeviceCore {
   std::string describe_owner(const MemberKey& key) const;
 
   // The four primitives. Each changes state and indexes, and remembers how to undo it.
-  void set_sequence(const ServerName& server, const Sequence& sequence);
+  void set_contact(const ServerName& server, const Contact& contact);
   void set_policy(Vnid vnid, const PolicyPtr& policy);
   void set_claim(const ServerName& server, Vnid vnid, bool present);
   void set_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm);

@@ -14,7 +14,7 @@ using store::Database;
 using store::Statement;
 using store::StoreError;
 
-constexpr std::array<std::string_view, 1> kMigrations{
+constexpr std::array<std::string_view, 2> kMigrations{
     "CREATE TABLE server(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE policy(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;"
@@ -22,7 +22,22 @@ constexpr std::array<std::string_view, 1> kMigrations{
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE member(server TEXT NOT NULL, vnid INTEGER NOT NULL, vm TEXT NOT NULL,"
     " mac TEXT NOT NULL, addresses TEXT NOT NULL, port TEXT NOT NULL, associated INTEGER NOT NULL,"
-    " reserve INTEGER NOT NULL, PRIMARY KEY(server, vnid, vm)) STRICT, WITHOUT ROWID;"};
+    " reserve INTEGER NOT NULL, PRIMARY KEY(server, vnid, vm)) STRICT, WITHOUT ROWID;",
+    // When a server last showed life. Those that are known already do now: an upgrade of the
+    // program ends no reservation.
+    "ALTER TABLE server ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE server SET heard=unixepoch()"};
+
+// The end of the year 9999. A time beyond it was not written by us, and sums would overflow.
+constexpr std::int64_t kLatest = 253'402'300'799;
+
+WallTime read_time(std::int64_t seconds, const ServerName& server) {
+  if (seconds < 0 || seconds > kLatest) {
+    throw StoreError("the row of server " + server + " is damaged: there is no time " +
+                     std::to_string(seconds));
+  }
+  return WallTime(std::chrono::seconds(seconds));
+}
 
 }  // namespace
 
@@ -31,7 +46,7 @@ struct DeviceStore::Impl {
 
   Database database;
   std::optional<store::Transaction> transaction;
-  Statement put_server = database.prepare("INSERT OR REPLACE INTO server VALUES(?, ?, ?)");
+  Statement put_server = database.prepare("INSERT OR REPLACE INTO server VALUES(?, ?, ?, ?)");
   Statement put_policy = database.prepare("INSERT OR REPLACE INTO policy VALUES(?, ?)");
   Statement erase_policy = database.prepare("DELETE FROM policy WHERE vnid=?");
   Statement put_claim = database.prepare("INSERT OR REPLACE INTO claim VALUES(?, ?)");
@@ -42,9 +57,10 @@ struct DeviceStore::Impl {
       database.prepare("DELETE FROM member WHERE server=? AND vnid=? AND vm=?");
 
   void write(const DeviceChanges& changes) {
-    for (const auto& [name, sequence] : changes.servers) {
-      put_server.bind(1, name).bind(2, store::to_column(sequence.epoch));
-      put_server.bind(3, store::to_column(sequence.seq)).run();
+    for (const auto& [name, contact] : changes.servers) {
+      put_server.bind(1, name).bind(2, store::to_column(contact.last.epoch));
+      put_server.bind(3, store::to_column(contact.last.seq));
+      put_server.bind(4, std::int64_t{contact.heard.time_since_epoch().count()}).run();
     }
     for (const auto& [vnid, policy] : changes.policies) {
       if (policy) {
@@ -68,10 +84,12 @@ struct DeviceStore::Impl {
 
   DeviceChanges load() {
     DeviceChanges out;
-    Statement servers = database.prepare("SELECT name, epoch, seq FROM server");
+    Statement servers = database.prepare("SELECT name, epoch, seq, heard FROM server");
     servers.each([&] {
-      out.servers[servers.text(0)] = {store::from_column(servers.integer(1)),
-                                      store::from_column(servers.integer(2))};
+      const ServerName name = servers.text(0);
+      out.servers[name] = {
+          {store::from_column(servers.integer(1)), store::from_column(servers.integer(2))},
+          read_time(servers.integer(3), name)};
     });
     Statement policies = database.prepare("SELECT vnid, document FROM policy");
     policies.each(

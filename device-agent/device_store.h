@@ -1,5 +1,6 @@
-// The device agent's memory: policies, claims, members, and the last message of each server. What
-// is written here before an acknowledgement leaves is there after any crash (laws 1 and 8).
+// The device agent's memory: policies, claims, members, the last message of each server and when
+// it was heard. What is written here before an acknowledgement leaves is there after any crash
+// (laws 1 and 8).
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 #include "server-agent/server_commands.h"
 
+#include "common/core/shadow.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
 
@@ -175,6 +176,16 @@ std::string detail(const std::optional<Error>& error) {
   return error ? describe(*error) : std::string();
 }
 
+// What is odd about a policy that came with the command. It is no reason to refuse it.
+std::vector<std::string> policy_warnings(const Command& command) {
+  PolicyPtr policy;
+  if (const auto* create = std::get_if<CreateNetwork>(&command)) policy = create->policy;
+  if (const auto* change = std::get_if<ChangePolicy>(&command)) policy = change->policy;
+  if (const auto* activate = std::get_if<ActivateVm>(&command)) policy = activate->policy;
+  if (const auto* migrate = std::get_if<MigrateIn>(&command)) policy = migrate->policy;
+  return policy ? shadow_warnings(*policy) : std::vector<std::string>{};
+}
+
 // What became of a command, device by device.
 CommandOutput receipt_output(const std::string& title, const CommandResult& result) {
   CommandOutput out{title, {"device", "object", "state", "detail"}};
@@ -282,13 +293,16 @@ std::vector<xmpp::AdhocCommand> server_commands(const ServerCore& core, SubmitCo
             done(fail(command.error()));
             return;
           }
+          auto warnings = policy_warnings(*command);
           submit(*std::move(command), node + " by " + in.from().text(),
-                 [done, name](const CommandResult& result) {
+                 [done, name, warnings = std::move(warnings)](const CommandResult& result) {
                    if (result.error) {
                      done(fail(*result.error));
-                   } else {
-                     done(receipt_output(name, result));
+                     return;
                    }
+                   CommandOutput output = receipt_output(name, result);
+                   for (const std::string& text : warnings) output.notes.emplace_back("warn", text);
+                   done(std::move(output));
                  });
         }};
   };

@@ -211,7 +211,7 @@ Answer ClosedLoop::handle(DeviceSide& device, const std::string& server, const R
                           bool faults, std::optional<Error>& error) {
   const auto answer = [&](const device::DatapathRefusals& refused) -> Answer {
     if (const auto* hello = std::get_if<Hello>(&request)) {
-      const auto root = device.core.hello(server, hello->sequence);
+      const auto root = device.core.hello(server, hello->sequence, now_);
       if (!root) error = root.error();
       return HelloAnswer{root.value_or(Sha256())};
     }
@@ -219,11 +219,11 @@ Answer ClosedLoop::handle(DeviceSide& device, const std::string& server, const R
       return device.core.compare(server, *compare);
     }
     if (const auto* batch = std::get_if<Batch>(&request)) {
-      const auto result = device.core.batch(server, *batch, refused);
+      const auto result = device.core.batch(server, *batch, now_, refused);
       if (!result) error = result.error();
       return result.value_or(BatchAnswer{});
     }
-    return SyncedAnswer{digest(device.core.view(server))};
+    return SyncedAnswer{device.core.synced(server, now_)};
   };
   Answer out = answer({});
   if (faults && random_.chance(4)) {
@@ -237,12 +237,30 @@ Answer ClosedLoop::handle(DeviceSide& device, const std::string& server, const R
     const std::size_t culprit = random_.below(batch->operations.size());
     out = answer({{culprit, Error{Code::unsupported, "the kernel says no"}}});
   }
+  conclude(device);
+  return out;
+}
+
+void ClosedLoop::conclude(DeviceSide& device) {
+  for (const auto& [server, key] : device.core.expire(now_)) {
+    note(device.name.text() + ": the reservation of " + key.vm + " of " + server + " ended");
+  }
   merge(device.path, device.core.datapath_delta());
   store(device.rows, device.core.changes());
   device.core.commit();
   if (device.path != device.core.datapath_state()) broken("law 9: the datapath differs");
   if (auto wrong = broken_invariant(device.core); !wrong.empty()) broken(wrong);
-  return out;
+  const auto next = device.core.next_expiry();
+  if (next && *next <= now_) broken("a reservation holds longer than its time-out");
+}
+
+// Often so much that servers lose their reservations, were they silent or just slow.
+void ClosedLoop::pass_time() {
+  now_ += std::chrono::minutes(random_.below(100));
+  note("it is " + utc_text(now_));
+  for (DeviceSide& device : devices_) {
+    if (random_.chance(70)) conclude(device);
+  }
 }
 
 void ClosedLoop::deliver_request(std::size_t s, std::size_t d, bool faults) {
@@ -346,6 +364,8 @@ std::string ClosedLoop::step() {
     answer_peer(s);
   } else if (turn < 970) {
     if (!servers_[s].timers.empty()) fire_timer(s, random_.below(servers_[s].timers.size()));
+  } else if (turn < 980) {
+    pass_time();
   } else {
     perform(s);
   }

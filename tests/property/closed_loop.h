@@ -99,6 +99,9 @@ class ClosedLoop {
   void restart_device(std::size_t d);
   void command(std::size_t s);
   server::Command random_command(const ServerSide& side);
+  void pass_time();
+  // What a device's shell does at the end of a round.
+  void conclude(DeviceSide& device);
   Answer handle(DeviceSide& device, const std::string& server, const Request& request, bool faults,
                 std::optional<Error>& error);
   void check_receipts(const ServerSide& side, const server::CommandResult& result);
@@ -106,6 +109,7 @@ class ClosedLoop {
   std::string difference(std::size_t s, std::size_t d) const;
 
   Random random_;
+  WallTime now_ = kStart;
   LoopOptions options_;
   std::vector<ServerSide> servers_;
   std::vector<DeviceSide> devices_;

@@ -15,6 +15,7 @@ using device::DeviceCore;
 
 constexpr const char* kServer = "a@x";
 constexpr Revision kRevisions = 3;
+constexpr WallTime kNow{};  // it stands still
 
 std::vector<Operation> operations() {
   const auto vnids = *rc::gen::container<std::vector<Vnid>>(one_of_vnids(3));
@@ -60,7 +61,7 @@ RC_GTEST_PROP(PlanProperty, Law6_APlanBringsADeviceFromAnythingToAnything, ()) {
   DeviceCore device({});
   std::uint64_t seq = 0;
   const auto before = operations();
-  if (!before.empty()) (void)device.batch(kServer, {{1, ++seq}, before});
+  if (!before.empty()) (void)device.batch(kServer, {{1, ++seq}, before}, kNow);
   device.commit();
 
   const server::Wanted wanted = wanted_by(operations());
@@ -69,7 +70,7 @@ RC_GTEST_PROP(PlanProperty, Law6_APlanBringsADeviceFromAnythingToAnything, ()) {
   for (int round = 0; round < 3; ++round) {
     const std::vector<Operation> plan = server::plan(wanted, acknowledged);
     if (plan.empty()) break;
-    const auto answer = device.batch(kServer, {{1, ++seq}, plan});
+    const auto answer = device.batch(kServer, {{1, ++seq}, plan}, kNow);
     RC_ASSERT(answer.has_value());
     device.commit();
     for (const OperationResult& result : answer->results) {
@@ -84,7 +85,7 @@ RC_GTEST_PROP(PlanProperty, Law6_APlanBringsADeviceFromAnythingToAnything, ()) {
 }
 
 void merge(DeviceChanges& to, const DeviceChanges& from) {
-  for (const auto& [server, sequence] : from.servers) to.servers[server] = sequence;
+  for (const auto& [server, contact] : from.servers) to.servers[server] = contact;
   for (const auto& [vnid, policy] : from.policies) to.policies[vnid] = policy;
   for (const auto& [claim, present] : from.claims) to.claims[claim] = present;
   for (const auto& [member, vm] : from.members) to.members[member] = vm;
@@ -97,7 +98,7 @@ RC_GTEST_PROP(DatapathProperty, Law9_StepByStepIsAsFromEmpty, ()) {
   std::uint64_t seq = 0;
   for (const Operation& operation : operations()) {
     const std::string server = *rc::gen::element<std::string>("a@x", "b@x");
-    (void)device.batch(server, {{1, ++seq}, {operation}});
+    (void)device.batch(server, {{1, ++seq}, {operation}}, kNow);
     device::merge(stepped, device.datapath_delta());
     merge(stored, device.changes());
     device.commit();

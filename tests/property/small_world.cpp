@@ -169,7 +169,8 @@ std::string dump(const DeviceView& view) {
 std::string dump(const device::DeviceCore& core) {
   std::string out;
   for (const auto& [name, server] : core.servers()) {
-    out += "server " + name + " " + text(server.last) + " " + digest(server.view).text() + "\n";
+    out += "server " + name + " " + text(server.contact.last) + " heard " +
+           utc_text(server.contact.heard) + " " + digest(server.view).text() + "\n";
     add(out, server.view);
   }
   for (const auto& [vnid, network] : core.networks()) {
@@ -185,6 +186,7 @@ std::string dump(const device::DeviceCore& core) {
     out += row.capacity + " " + std::to_string(row.used) + " of " + std::to_string(row.limit);
     out += "\n";
   }
+  if (const auto next = core.next_expiry()) out += "next expiry " + utc_text(*next) + "\n";
   const device::DatapathState state = core.datapath_state();
   for (const auto& [vnid, intents] : state.networks) {
     for (const Intent& intent : intents) out += "path " + vnid.text() + " " + text(intent) + "\n";
@@ -228,9 +230,12 @@ std::string broken_invariant(const device::DeviceCore& core) {
     usage.add(network.intents, holders);
   }
   for (const auto& [name, server] : core.servers()) {
+    std::size_t reservations = 0;
     for (const auto& [vnid, own] : server.view) {
       if (!core.networks().contains(vnid)) return name + " has VMs without a policy";
+      for (const auto& [id, vm] : own.vms) reservations += vm->reserve ? 1 : 0;
     }
+    if (reservations != server.reservations) return "wrong number of reservations of " + name;
   }
   const auto expected = usage.rows(core.options().capacity);
   const auto counted = core.usage();
@@ -243,7 +248,7 @@ std::string broken_invariant(const device::DeviceCore& core) {
 }
 
 void store(device::DeviceChanges& everything, const device::DeviceChanges& changes) {
-  for (const auto& [server, sequence] : changes.servers) everything.servers[server] = sequence;
+  for (const auto& [server, contact] : changes.servers) everything.servers[server] = contact;
   for (const auto& [vnid, policy] : changes.policies) {
     if (policy) {
       everything.policies[vnid] = policy;

@@ -31,6 +31,9 @@ class Random {
 // TENET_SEEDS seeds if that is set, else `otherwise`; the first is TENET_FIRST_SEED, or 1.
 std::vector<std::uint64_t> seeds(std::size_t otherwise);
 
+// When a story begins. Nobody looks at a clock here.
+inline constexpr WallTime kStart{std::chrono::seconds(1'800'000'000)};
+
 const std::vector<device::ServerName>& servers();  // bare JIDs
 const std::vector<Vnid>& vnids();
 const std::vector<VmId>& vm_ids();

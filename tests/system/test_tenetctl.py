@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unittest
 
 from .case import SystemTest, mac, policy
@@ -86,6 +87,27 @@ class Tenetctl(SystemTest):
             "server1 did not notice that switch2 is gone",
         )
         self.tenetctl("vm", "create", "4096", "web-3", "--mac", mac(3), expect=PENDING)
+
+    def test_rules_that_can_never_match_are_warned_of_and_are_no_failure(self) -> None:
+        rules = (
+            "<acl default='deny'>"
+            "<rule id='10' action='permit' direction='to-vm' protocol='tcp' source='10.0.0.0/8'/>"
+            "<rule id='20' action='deny' direction='to-vm' protocol='tcp' source='11.0.0.0/8'/>"
+            "<rule id='30' action='deny' direction='to-vm' protocol='tcp' source='10.1.0.0/16'/>"
+            "</acl>"
+        )
+        warning = (
+            "acl rule 30 can never match: rule 10 (permit to-vm ipv4 tcp from 10.0.0.0/8) covers it"
+        )
+        (self.net.folder / "acl.xml").write_text(policy(4097, 1, rules))
+        answer = self.tenetctl("network", "create", "acl.xml")
+        self.assertIn({"type": "warn", "text": warning}, answer["notes"])
+        self.assertEqual(self.policies("switch1")["4097"], "1")
+        self.net.agents["switch1"].wait_log(re.escape(warning))
+        (self.net.folder / "acl.xml").write_text(policy(4097, 2, rules))
+        plain = self.run_tenetctl("network", "change", "acl.xml")
+        self.assertEqual(plain.returncode, DONE)
+        self.assertIn(f"warning: {warning}\n", plain.stderr)
 
     def test_any_command_of_any_agent(self) -> None:
         nodes = [r["command"] for r in self.tenetctl("commands", "switch1")["rows"]]

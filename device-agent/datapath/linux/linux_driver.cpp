@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "common/runtime/log.h"
 #include "device-agent/datapath/linux/probe.h"
@@ -135,7 +136,13 @@ Result<void> LinuxDriver::add_mirrors(nft::Transaction& out) {
 }
 
 Result<std::vector<std::string>> LinuxDriver::restore(const DatapathState& wanted) {
-  layout_ = Layout(wanted);
+  Layout before = std::exchange(layout_, Layout(wanted));
+  auto repaired = make(wanted);
+  if (!repaired) layout_ = std::move(before);
+  return repaired;
+}
+
+Result<std::vector<std::string>> LinuxDriver::make(const DatapathState& wanted) {
   const auto refusals = layout_.refusals(difference({}, wanted), options_.guarded_ports);
   if (!refusals.empty()) return fail(refusals.front().error);
   nft::Transaction transaction;

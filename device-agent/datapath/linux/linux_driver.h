@@ -43,6 +43,8 @@ class LinuxDriver : public Driver {
   LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets sockets,
               Capabilities capabilities);
 
+  // Makes the kernel what `wanted` says; the layout says the same already.
+  Result<std::vector<std::string>> make(const DatapathState& wanted);
   std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
                                      const PortOwners& owners);
   std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta,

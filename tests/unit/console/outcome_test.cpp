@@ -22,6 +22,17 @@ TEST(ExitCode, IsPendingWithAWarning) {
   EXPECT_EQ(exit_of(completed({{"info", "x"}, {"warn", "switch2 is unreachable"}})), Exit::pending);
 }
 
+TEST(ExitCode, IsDoneWithAWarningIfEveryDeviceEnforcesIt) {
+  CommandReply reply = completed({{"warn", "acl rule 20 can never match"}});
+  reply.form->reported = {{"device"}, {"state"}};
+  EXPECT_EQ(exit_of(reply), Exit::done) << "no device is concerned";
+  reply.form->items = {{"switch1", "enforced"}, {"switch2", "enforced"}};
+  EXPECT_EQ(exit_of(reply), Exit::done);
+  EXPECT_EQ(outcome_of(reply).notes, reply.notes);
+  reply.form->items[1][1] = "pending";
+  EXPECT_EQ(exit_of(reply), Exit::pending);
+}
+
 TEST(ExitCode, IsRefusedWithAnErrorWhateverElseIsSaid) {
   EXPECT_EQ(exit_of(completed({{"warn", "a"}, {"error", "b"}, {"warn", "c"}})), Exit::refused);
 }

@@ -30,13 +30,14 @@ class DeviceStoreTest : public ::testing::Test {
   }
   void execute(const std::string& sql) const {
     // Of the same schema version, so that none of these migrations runs.
-    constexpr std::array<std::string_view, 1> kNone{""};
+    constexpr std::array<std::string_view, 2> kNone{"", ""};
     store::Database(path, kNone).execute(sql);
   }
   void fill() {
     DeviceCore core(generous());
     ASSERT_TRUE(core.batch(
-        "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}}));
+        "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}},
+        kStart));
     DeviceStore store = open();
     ASSERT_TRUE(store.write(core.changes()));
     ASSERT_TRUE(store.commit());
@@ -58,8 +59,9 @@ TEST_F(DeviceStoreTest, Law8_WhatWasCommittedIsThereAfterReopening) {
   Random random(11);
   DeviceCore core(limits());
   for (std::uint64_t i = 1; i <= 60; ++i) {
-    ASSERT_TRUE(
-        core.batch(random.pick(servers()), {{i, UINT64_MAX - i}, random_operations(random, 4)}));
+    ASSERT_TRUE(core.batch(random.pick(servers()),
+                           {{i, UINT64_MAX - i}, random_operations(random, 4)},
+                           kStart + std::chrono::minutes(i)));
     DeviceStore store = open();
     ASSERT_TRUE(store.write(core.changes()));
     if (random.chance(25)) {
@@ -77,7 +79,7 @@ TEST_F(DeviceStoreTest, Law8_WhatWasCommittedIsThereAfterReopening) {
 
 TEST_F(DeviceStoreTest, Law1_WhatWasNotCommittedIsGone) {
   DeviceChanges changes;
-  changes.servers["a@x"] = {1, 1};
+  changes.servers["a@x"] = {{1, 1}, kStart};
   {
     DeviceStore store = open();
     ASSERT_TRUE(store.write(changes));
@@ -93,9 +95,11 @@ TEST_F(DeviceStoreTest, EveryFieldOfAVmSurvives) {
   full.reserve = true;
   DeviceCore core(generous());
   const Vnid vnid(Vnid::kMaxId, 255);
-  ASSERT_TRUE(core.batch("a@x", {{1, 1},
-                                 {PolicySync{policy(vnid, UINT64_MAX, Content::five_rules)},
-                                  Associate{vnid, std::make_shared<const Vm>(full)}}}));
+  ASSERT_TRUE(core.batch("a@x",
+                         {{1, 1},
+                          {PolicySync{policy(vnid, UINT64_MAX, Content::five_rules)},
+                           Associate{vnid, std::make_shared<const Vm>(full)}}},
+                         kStart));
   DeviceStore store = open();
   ASSERT_TRUE(store.write(core.changes()));
   ASSERT_TRUE(store.commit());
@@ -103,6 +107,48 @@ TEST_F(DeviceStoreTest, EveryFieldOfAVmSurvives) {
   EXPECT_EQ(*loaded.members.begin()->second, full);
   EXPECT_EQ(loaded.policies.at(vnid)->revision(), UINT64_MAX);
   EXPECT_EQ(*loaded.policies.at(vnid), *core.networks().at(vnid).policy);
+}
+
+TEST_F(DeviceStoreTest, Law8_ReservationsEndAfterARestartWhenTheyWouldHaveEndedWithoutOne) {
+  DeviceCore core(generous());
+  const VmPtr reserved = vm("v1", 1, VmState::pre_associated, true);
+  ASSERT_TRUE(core.batch(
+      "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), reserved}}},
+      kStart));
+  DeviceStore store = open();
+  ASSERT_TRUE(store.write(core.changes()));
+  ASSERT_TRUE(store.commit());
+  DeviceCore restarted(generous());
+  restarted.load(store.load().value());
+  ASSERT_TRUE(restarted.next_expiry().has_value());
+  EXPECT_EQ(restarted.next_expiry(), core.next_expiry());
+  ASSERT_EQ(restarted.expire(*core.next_expiry()).size(), 1U);
+  ASSERT_TRUE(store.write(restarted.changes()));
+  ASSERT_TRUE(store.commit());
+  DeviceCore later(generous());
+  later.load(store.load().value());
+  EXPECT_EQ(later.next_expiry(), std::nullopt);
+  EXPECT_FALSE(later.view("a@x").at(Vnid(4096)).vms.at("v1")->reserve);
+}
+
+// The first version knew no time; what it reserved must not end with the upgrade.
+TEST_F(DeviceStoreTest, AFileOfTheFirstVersionIsTakenOverWithItsServersHeardJustNow) {
+  constexpr std::array<std::string_view, 1> kFirst{
+      "CREATE TABLE server(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)"
+      " STRICT, WITHOUT ROWID;"
+      "CREATE TABLE policy(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;"
+      "CREATE TABLE claim(server TEXT NOT NULL, vnid INTEGER NOT NULL, PRIMARY KEY(server, vnid))"
+      " STRICT, WITHOUT ROWID;"
+      "CREATE TABLE member(server TEXT NOT NULL, vnid INTEGER NOT NULL, vm TEXT NOT NULL,"
+      " mac TEXT NOT NULL, addresses TEXT NOT NULL, port TEXT NOT NULL,"
+      " associated INTEGER NOT NULL, reserve INTEGER NOT NULL, PRIMARY KEY(server, vnid, vm))"
+      " STRICT, WITHOUT ROWID;"
+      "INSERT INTO server VALUES('a@x', 3, 14)"};
+  { store::Database(path, kFirst); }
+  const auto before = std::chrono::system_clock::now() - std::chrono::seconds(1);
+  const auto servers = open().load().value().servers;
+  EXPECT_EQ(servers.at("a@x").last, (Sequence{3, 14}));
+  EXPECT_GE(servers.at("a@x").heard, before);
 }
 
 TEST_F(DeviceStoreTest, ASecondOpenerIsRefusedAndToldWho) {
@@ -138,6 +184,8 @@ TEST_F(DeviceStoreTest, Law8_DamagedRowsAreTold) {
       {"UPDATE policy SET document='<policy xmlns=\"urn:tenet:policy:1\" vnid=\"4096\"/>'",
        "revision"},
       {"UPDATE policy SET vnid=-1", "-1"},
+      {"UPDATE server SET heard=-1", "a@x"},
+      {"UPDATE server SET heard=9223372036854775807", "a@x"},
       {"DELETE FROM policy", "4096"},
       {"DELETE FROM server", "a@x"},
       {"DELETE FROM claim", "no claim"},

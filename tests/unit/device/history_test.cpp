@@ -11,22 +11,27 @@ using namespace tenet::testing;
 constexpr std::size_t kHistories = 40;
 constexpr std::size_t kSteps = 60;
 
-// Feeds a core with random batches, each of a random server.
+// Feeds a core with random batches, each of a random server, while time passes: now and then some
+// server has been silent for so long that its reservations end.
 class History {
  public:
   explicit History(std::uint64_t seed) : random(seed) {}
 
   void step(DeviceCore& core) {
     const Batch batch{{1, ++seq_}, random_operations(random, 5)};
-    const auto answer = core.batch(random.pick(servers()), batch);
+    const auto answer = core.batch(random.pick(servers()), batch, now_);
     ASSERT_TRUE(answer.has_value());
     ASSERT_EQ(answer->results.size(), batch.operations.size());
+    now_ += std::chrono::minutes(random.below(30));
+    if (random.chance(10)) now_ -= std::chrono::minutes(random.below(60));
+    if (random.chance(20)) core.expire(now_);
   }
 
   Random random;
 
  private:
   std::uint64_t seq_ = 0;
+  WallTime now_ = kStart;
 };
 
 TEST(HistoryTest, Law2And7_InvariantsHoldAfterEveryBatch) {
@@ -53,12 +58,12 @@ TEST(HistoryTest, Law2_ARefusedOperationIsAsIfItHadNeverCome) {
       const Batch batch{{1, i}, {random_operation(random)}};
       const std::string before = dump(core);
       DeviceCore other = core;
-      const auto answer = core.batch(server, batch);
+      const auto answer = core.batch(server, batch, kStart);
       ASSERT_TRUE(answer.has_value());
       if (answer->results[0]) {
         ++refused;
         // A hello brings the same sequence, and nothing else.
-        ASSERT_TRUE(other.hello(server, batch.sequence).has_value());
+        ASSERT_TRUE(other.hello(server, batch.sequence, kStart).has_value());
         ASSERT_EQ(dump(core), dump(other)) << text(batch.operations[0]) << " on\n" << before;
         ASSERT_TRUE(core.datapath_delta().empty());
         ASSERT_FALSE(answer->results[0]->text.empty());
@@ -78,10 +83,10 @@ TEST(HistoryTest, Law3_ABatchThatComesTwiceChangesNothingTheSecondTime) {
     for (std::uint64_t i = 1; i <= kSteps; ++i) {
       const auto& server = random.pick(servers());
       const Batch batch{{1 + i / 20, i}, random_operations(random, 4)};
-      ASSERT_TRUE(core.batch(server, batch).has_value());
+      ASSERT_TRUE(core.batch(server, batch, kStart).has_value());
       core.commit();
       const std::string before = dump(core);
-      const auto again = core.batch(server, batch);
+      const auto again = core.batch(server, batch, kStart);
       ASSERT_FALSE(again.has_value());
       EXPECT_EQ(again.error().code, Code::stale_epoch);
       ASSERT_TRUE(core.changes().empty());
@@ -96,7 +101,8 @@ TEST(HistoryTest, Law2_RollbackIsAsIfNothingHadHappened) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     DeviceCore core(limits());
     History history(seed);
-    for (const auto& server : servers()) ASSERT_TRUE(core.hello(server, {1, 0}).has_value());
+    for (const auto& server : servers())
+      ASSERT_TRUE(core.hello(server, {1, 0}, kStart).has_value());
     core.commit();
     for (std::size_t i = 0; i < kSteps / 4; ++i) {
       history.step(core);
@@ -113,8 +119,8 @@ TEST(HistoryTest, Law2_RollbackIsAsIfNothingHadHappened) {
       for (std::uint64_t n = 0; n < 3; ++n) {
         const auto& server = history.random.pick(servers());
         const Batch batch{{2, n + 1}, random_operations(history.random, 4)};
-        const auto one = after.batch(server, batch);
-        const auto two = never.batch(server, batch);
+        const auto one = after.batch(server, batch, kStart);
+        const auto two = never.batch(server, batch, kStart);
         ASSERT_EQ(one.has_value(), two.has_value());
         if (one) {
           ASSERT_EQ(one->results, two->results);
@@ -190,7 +196,7 @@ TEST(HistoryTest, Law2_WhenEverythingIsRemovedNothingIsUsed) {
     for (const auto& server : servers()) {
       Batch batch{{9, 1}, {}};
       for (const Vnid vnid : vnids()) batch.operations.emplace_back(PolicyWithdraw{vnid});
-      ASSERT_TRUE(core.batch(server, batch).has_value());
+      ASSERT_TRUE(core.batch(server, batch, kStart).has_value());
     }
     EXPECT_TRUE(core.networks().empty());
     EXPECT_EQ(core.datapath_state(), DatapathState{});

@@ -16,7 +16,7 @@ const ServerName kB = servers()[1];
 class LawTest : public ::testing::Test {
  protected:
   OperationResult apply(const ServerName& server, Operation operation) {
-    const auto answer = core.batch(server, {{1, ++seq}, {std::move(operation)}});
+    const auto answer = core.batch(server, {{1, ++seq}, {std::move(operation)}}, kStart);
     EXPECT_TRUE(answer.has_value());
     return answer->results.at(0);
   }
@@ -39,7 +39,7 @@ class LawTest : public ::testing::Test {
       }
       EXPECT_NE(found.find(value), std::string::npos) << field << " is '" << found << "'";
     }
-    ASSERT_TRUE(other.hello(server, {1, seq}).has_value());
+    ASSERT_TRUE(other.hello(server, {1, seq}, kStart).has_value());
     EXPECT_EQ(dump(core), dump(other));
     EXPECT_TRUE(core.datapath_delta().empty());
     EXPECT_TRUE(core.datapath_delta().reversed().empty());
@@ -54,7 +54,7 @@ class LawTest : public ::testing::Test {
   static DeviceChanges everything(const DeviceCore& from) {
     DeviceChanges out;
     for (const auto& [name, server] : from.servers()) {
-      out.servers[name] = server.last;
+      out.servers[name] = server.contact;
       for (const auto& [vnid, network] : server.view) {
         out.claims[{name, vnid}] = true;
         for (const auto& [id, vm] : network.vms) out.members[{name, {vnid, id}}] = vm;
@@ -166,10 +166,11 @@ TEST_F(LawTest, Law2_AnOperationThatFailsHalfWayIsUndoneWhole) {
 }
 
 TEST_F(LawTest, Law2_OneRefusedOperationHoldsUpNoOther) {
-  const auto answer =
-      core.batch(kA, {{1, 1},
-                      {PolicySync{policy(kNet, 1, Content::unsupported)},
-                       PolicySync{policy(kOther, 1)}, Associate{kOther, vm("v1", 1)}}});
+  const auto answer = core.batch(kA,
+                                 {{1, 1},
+                                  {PolicySync{policy(kNet, 1, Content::unsupported)},
+                                   PolicySync{policy(kOther, 1)}, Associate{kOther, vm("v1", 1)}}},
+                                 kStart);
   ASSERT_TRUE(answer.has_value());
   EXPECT_TRUE(answer->results[0].has_value());
   EXPECT_FALSE(answer->results[1].has_value());
@@ -180,8 +181,9 @@ TEST_F(LawTest, Law2_OneRefusedOperationHoldsUpNoOther) {
 
 TEST_F(LawTest, Law2_WhatTheDatapathRefusesIsSkippedAndAnsweredSo) {
   const Error error{Code::unsupported, "no such table"};
-  const auto answer = core.batch(
-      kA, {{1, 1}, {PolicySync{policy(kNet, 1)}, PolicySync{policy(kOther, 1)}}}, {{0, error}});
+  const auto answer =
+      core.batch(kA, {{1, 1}, {PolicySync{policy(kNet, 1)}, PolicySync{policy(kOther, 1)}}}, kStart,
+                 {{0, error}});
   ASSERT_TRUE(answer.has_value());
   EXPECT_EQ(answer->results[0], error);
   EXPECT_FALSE(core.networks().contains(kNet));
@@ -189,21 +191,21 @@ TEST_F(LawTest, Law2_WhatTheDatapathRefusesIsSkippedAndAnsweredSo) {
 }
 
 TEST_F(LawTest, Law3_AStaleSequenceChangesNothing) {
-  ASSERT_TRUE(core.hello(kA, {5, 7}).has_value());
+  ASSERT_TRUE(core.hello(kA, {5, 7}, kStart).has_value());
   core.commit();
   const std::string before = dump(core);
   for (const Sequence& stale : {Sequence{5, 7}, Sequence{5, 6}, Sequence{4, 100}, Sequence{0, 0}}) {
-    const auto batch = core.batch(kA, {stale, {PolicySync{policy(kNet, 1)}}});
+    const auto batch = core.batch(kA, {stale, {PolicySync{policy(kNet, 1)}}}, kStart);
     ASSERT_FALSE(batch.has_value());
     EXPECT_EQ(batch.error().code, Code::stale_epoch);
     EXPECT_EQ(batch.error().witness.entry, text(stale));
     EXPECT_EQ(batch.error().witness.against, "5.7");
-    EXPECT_FALSE(core.hello(kA, stale).has_value());
+    EXPECT_FALSE(core.hello(kA, stale, kStart).has_value());
     EXPECT_TRUE(core.changes().empty());
     EXPECT_EQ(dump(core), before);
   }
-  EXPECT_TRUE(core.hello(kA, {6, 0}).has_value()) << "a new epoch begins at any seq";
-  EXPECT_TRUE(core.hello(kB, {1, 1}).has_value()) << "each server has its own order";
+  EXPECT_TRUE(core.hello(kA, {6, 0}, kStart).has_value()) << "a new epoch begins at any seq";
+  EXPECT_TRUE(core.hello(kB, {1, 1}, kStart).has_value()) << "each server has its own order";
 }
 
 TEST_F(LawTest, Law3_WhatIsThereAlreadyIsDoneAgainWithoutEffect) {
@@ -245,7 +247,7 @@ TEST_F(LawTest, Law7_AnAssociationClaimsAndAnUpdateReachesEveryClaim) {
 }
 
 TEST_F(LawTest, Law2_ARolledBackHelloOfAnUnknownServerLeavesNoTrace) {
-  ASSERT_TRUE(core.hello(kA, {1, 1}).has_value());
+  ASSERT_TRUE(core.hello(kA, {1, 1}, kStart).has_value());
   core.rollback();
   EXPECT_TRUE(core.servers().empty());
 }

@@ -24,9 +24,11 @@ std::string content(const std::filesystem::path& path) {
 
 DatapathState some_state() {
   DeviceCore core(generous());
-  EXPECT_TRUE(core.batch("a@x", {{1, 1},
-                                 {PolicySync{policy(Vnid(4096), 1, Content::two_rules)},
-                                  Associate{Vnid(4096), vm("v1", 1)}}}));
+  EXPECT_TRUE(core.batch(
+      "a@x",
+      {{1, 1},
+       {PolicySync{policy(Vnid(4096), 1, Content::two_rules)}, Associate{Vnid(4096), vm("v1", 1)}}},
+      kStart));
   return core.datapath_state();
 }
 
@@ -35,7 +37,7 @@ TEST(DatapathTest, Law9_TheDifferenceOfTwoStatesTurnsOneIntoTheOther) {
   DeviceCore core(generous());
   std::vector<DatapathState> states{{}};
   for (std::uint64_t i = 1; i < 60; ++i) {
-    ASSERT_TRUE(core.batch(random.pick(servers()), {{1, i}, random_operations(random, 4)}));
+    ASSERT_TRUE(core.batch(random.pick(servers()), {{1, i}, random_operations(random, 4)}, kStart));
     states.push_back(core.datapath_state());
   }
   for (int i = 0; i < 300; ++i) {

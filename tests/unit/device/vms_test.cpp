@@ -17,7 +17,7 @@ class VmsTest : public ::testing::Test {
   void SetUp() override { run(kA, {PolicySync{policy(kNet, 1, Content::reservation)}}); }
 
   BatchAnswer run(const ServerName& server, std::vector<Operation> operations) {
-    const auto answer = core.batch(server, {{1, ++seq}, std::move(operations)});
+    const auto answer = core.batch(server, {{1, ++seq}, std::move(operations)}, kStart);
     EXPECT_TRUE(answer.has_value());
     EXPECT_EQ(broken_invariant(core), "");
     core.commit();

@@ -192,7 +192,8 @@ TEST_F(CommandsTest, ResyncComparesAndTriesAgain) {
   refused(Resync{{jid("d9@x/y")}}, Code::not_found, "d9@x/y");
   enforced(Resync{});
   // Somebody else's hand on the device.
-  ASSERT_TRUE(talk.devices.at(kOne).batch(talk.name, {{1, 500}, {PolicySync{policy(kNet, 1)}}}));
+  ASSERT_TRUE(talk.devices.at(kOne).batch(talk.name, {{1, 500}, {PolicySync{policy(kNet, 1)}}},
+                                          testing::kStart));
   talk.devices.at(kOne).commit();
   talk.core.device_unavailable(kTwo);
   const auto result = talk.command(Resync{});

@@ -22,15 +22,15 @@ inline Result<Answer> ask(device::DeviceCore& device, const std::string& server,
                           const Request& request) {
   Result<Answer> out = fail(Code::invalid, "no request");
   if (const auto* hello = std::get_if<Hello>(&request)) {
-    const auto root = device.hello(server, hello->sequence);
+    const auto root = device.hello(server, hello->sequence, testing::kStart);
     out = root ? Result<Answer>(HelloAnswer{*root}) : Result<Answer>(fail(root.error()));
   } else if (const auto* compare = std::get_if<Compare>(&request)) {
     out = Answer(device.compare(server, *compare));
   } else if (const auto* batch = std::get_if<Batch>(&request)) {
-    const auto answer = device.batch(server, *batch);
+    const auto answer = device.batch(server, *batch, testing::kStart);
     out = answer ? Result<Answer>(*answer) : Result<Answer>(fail(answer.error()));
   } else {
-    out = Answer(SyncedAnswer{digest(device.view(server))});
+    out = Answer(SyncedAnswer{device.synced(server, testing::kStart)});
   }
   device.commit();
   return out;

@@ -185,7 +185,7 @@ TEST_F(DeviceLinkTest, AnAssociationWithAPolicyIsTakenApartWhenItIsRefused) {
 }
 
 TEST_F(DeviceLinkTest, Law3_FencedWhenTheDeviceKnowsANewerEpoch) {
-  ASSERT_TRUE(talk.device().hello(talk.name, {9, 1}).has_value());
+  ASSERT_TRUE(talk.device().hello(talk.name, {9, 1}, testing::kStart).has_value());
   talk.go_online();
   EXPECT_EQ(talk.link().phase(), Phase::fenced);
   EXPECT_EQ(talk.link().error()->code, Code::stale_epoch);
@@ -199,7 +199,7 @@ TEST_F(DeviceLinkTest, Law6_AnAuditFindsWhatAnotherServerChanged) {
   talk.command(CreateVm{kNet, *vm("v1", 1)});
   Associate taken{kNet, vm("v1", 1)};
   taken.from = jid(talk.name + "/server-agent");
-  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}));
+  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}, testing::kStart));
   talk.device().commit();
   EXPECT_TRUE(talk.link().acknowledged().at(kNet).vms.contains("v1"));
   talk.fire_timers();
@@ -216,7 +216,7 @@ TEST_F(DeviceLinkTest, Law6_UnknownVnidOfWhatIsAcknowledgedComparesTheDigests) {
   talk.command(CreateVm{kNet, *vm("v1", 1)});
   Associate taken{kNet, vm("v1", 1)};
   taken.from = jid(talk.name + "/server-agent");
-  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}));
+  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}, testing::kStart));
   talk.device().commit();
   const CommandResult result = talk.command(ChangePolicy{policy(kNet, 2)});
   EXPECT_FALSE(result.taken_back);
@@ -232,8 +232,8 @@ TEST_F(DeviceLinkTest, Law6_AnyTruthOnTheDeviceBecomesWhatIsWanted) {
     talk.command(CreateVm{kNet, *vm("v1", 1)});
     // An older process of the same server did something else.
     for (std::uint64_t i = 1; i < 20; ++i) {
-      auto batch =
-          talk.device().batch(talk.name, {{1, 1000 + i}, testing::random_operations(random, 5)});
+      auto batch = talk.device().batch(
+          talk.name, {{1, 1000 + i}, testing::random_operations(random, 5)}, testing::kStart);
       talk.device().commit();
     }
     Desired desired;

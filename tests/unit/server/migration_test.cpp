@@ -110,7 +110,8 @@ TEST_F(MigrationTest, Law2_AMigrationThatEveryDeviceRefusesLeavesNoNetwork) {
 
 TEST_F(MigrationTest, Step707_TheDeviceHandsTheVmOver) {
   ASSERT_TRUE(talk.device().batch(
-      "b@x.example", {{1, 1}, {PolicySync{policy(kNet, 3)}, Associate{kNet, vm("v1", 1)}}}));
+      "b@x.example", {{1, 1}, {PolicySync{policy(kNet, 3)}, Associate{kNet, vm("v1", 1)}}},
+      testing::kStart));
   talk.device().commit();
   const auto refused = talk.command(without_source());
   EXPECT_EQ(refused.receipts.at(0).error->code, Code::vm_conflict) << "without naming the source";
@@ -126,7 +127,8 @@ TEST_F(MigrationTest, Law3_AMigrationThatIsOverTakesNothingBack) {
   b.go_online();
   device::DeviceCore& device = b.device();
   ASSERT_TRUE(device.batch("a@x.example",
-                           {{1, 1}, {PolicySync{policy(kNet, 1)}, Associate{kNet, vm("v1", 1)}}}));
+                           {{1, 1}, {PolicySync{policy(kNet, 1)}, Associate{kNet, vm("v1", 1)}}},
+                           testing::kStart));
   b.command(MigrateIn{.vnid = kNet,
                       .vm = "v1",
                       .mac = testing::mac(1),
@@ -136,7 +138,7 @@ TEST_F(MigrationTest, Law3_AMigrationThatIsOverTakesNothingBack) {
   // Back to a, which names b as its source.
   Associate back{kNet, vm("v1", 1)};
   back.from = jid("b@x.example/server-agent");
-  ASSERT_TRUE(device.batch("a@x.example", {{1, 2}, {back}}));
+  ASSERT_TRUE(device.batch("a@x.example", {{1, 2}, {back}}, testing::kStart));
   ASSERT_FALSE(b.has(kNet, "v1"));
   // Nobody told b yet. Its audit, or any reconnection, compares the digests.
   b.core.device_unavailable(b.device_name());

@@ -179,7 +179,7 @@ TEST(AcknowledgeTest, Law1_WhatIsAcknowledgedIsWhatTheDeviceHas) {
     const std::string server(kServer);
     for (std::uint64_t i = 1; i <= 40; ++i) {
       const Batch batch{{1, i}, random_operations(random, 6)};
-      const auto answer = device.batch(server, batch);
+      const auto answer = device.batch(server, batch, testing::kStart);
       ASSERT_TRUE(answer.has_value());
       device.commit();
       acknowledge(view, batch.operations, answer->results);
