@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .namespaces import Namespace
+from .numbering import addresses, mac
 from .vm_host import VmHost
 
 BRIDGE = "br0"
 UNDERLAY = "core0"
 UPLINK = "up0"
-
-
-def mac(number: int) -> str:
-    """The MAC of the host with that number."""
-    return "52:54:00:%02x:%02x:%02x" % (number >> 16 & 255, number >> 8 & 255, number & 255)
-
-
-def addresses(number: int) -> list[str]:
-    """An IPv4 and an IPv6 address of the host with that number, in one network for all."""
-    return [f"10.0.{number >> 8}.{number & 255}/16", f"fd00::{number:x}/64"]
 
 
 class DeviceSpace:
@@ -88,9 +79,9 @@ class Lab:
         """Close a namespace with the lab."""
         return self._stack.enter_context(space)
 
-    def callback(self, function: object) -> None:
+    def callback(self, function: Callable[[], object]) -> None:
         """Call a function at the end, the last one first."""
-        self._stack.callback(function)  # type: ignore[arg-type]
+        self._stack.callback(function)
 
     def device(self, name: str = "switch1", *, bridge: str | None = BRIDGE) -> DeviceSpace:
         """One more device."""

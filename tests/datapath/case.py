@@ -1,0 +1,181 @@
+"""What the datapath tests share: devices in namespaces with real hosts, and words for packets."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+from scapy.packet import Packet, Raw
+
+from harness.commands import Result
+from harness.frames import FrameSocket, Test
+from harness.lab import UNDERLAY, DeviceSpace, Lab
+from harness.streams import Stream
+from harness.vm_host import VmHost
+from system.case import SystemTest, policy
+
+GUARDED = ["vm*"]
+PERMIT = "<acl default='permit'/>"
+# The number of a host at the uplink: a router or server of the operator, no VM.
+OUTSIDE = 200
+
+
+def carries(token: bytes) -> Test:
+    """Whether a frame has these bytes in it."""
+    return lambda frame: token in bytes(frame.original)
+
+
+class DatapathTest(SystemTest):
+    """Each device agent works in a namespace of its own, with the operator's bridge br0.
+
+    `datapath` is laid over the table of that name in each device's configuration.
+    """
+
+    datapath: dict[str, Any] = {}
+    bridge: str | None = "br0"
+    underlay = False
+
+    def setUp(self) -> None:
+        self.lab = Lab()
+        self.addCleanup(self.lab.close)
+        self._taps: dict[VmHost, FrameSocket] = {}
+        self._tokens = itertools.count(1)
+        self._revisions: dict[str, int] = {}
+        names = [f"switch{number}" for number in range(1, self.devices + 1)]
+        self.spaces = [self.lab.device(name, bridge=self.bridge) for name in names]
+        self.space = self.spaces[0]
+        if self.underlay:
+            self.segment = self.lab.underlay(*self.spaces)
+        self.cable()
+        self.options = {"overrides": {s.name: {"datapath": self._config(s)} for s in self.spaces}}
+        super().setUp()
+
+    def cable(self) -> None:
+        """Make the hosts that are there before the agents start."""
+
+    def _config(self, space: DeviceSpace) -> dict[str, Any]:
+        config: dict[str, Any] = {
+            "driver": "linux",
+            "record-file": None,
+            "network-namespace": space.space.name,
+            "guarded-ports": GUARDED,
+        }
+        if self.underlay:
+            config["underlay"] = UNDERLAY
+        return {**config, **self.datapath}
+
+    # -- what operators do ---------------------------------------------------------------------
+
+    def network(self, vnid: int | str, entries: str = PERMIT) -> Result:
+        """Create a network, or change its policy; it must be enforced on every device."""
+        document = self.document(vnid, entries)
+        node = "create-network" if self._revisions[str(vnid)] == 1 else "change-policy"
+        return self.done("server1", node, policy=document)
+
+    def document(self, vnid: int | str, entries: str) -> str:
+        """The policy of the next revision."""
+        self._revisions[str(vnid)] = self._revisions.get(str(vnid), 0) + 1
+        return policy(vnid, self._revisions[str(vnid)], entries)
+
+    def associate(self, host: VmHost, vnid: int | str = 4096, **changes: str) -> Result:
+        """Create the host as a VM, with its port and addresses, unless `changes` say otherwise."""
+        return self.done("server1", "create-vm", **self.vm_fields(host, vnid, **changes))
+
+    def vm_fields(self, host: VmHost, vnid: int | str = 4096, **changes: str) -> dict[str, str]:
+        """The fields of create-vm for a host; an empty change leaves the field out."""
+        fields = {
+            "vnid": str(vnid),
+            "vm": self.name(host),
+            "mac": host.mac,
+            "ip": " ".join(str(address.ip) for address in host.addresses),
+            "port": host.port,
+            **changes,
+        }
+        return {key: value for key, value in fields.items() if value}
+
+    def remove(self, host: VmHost, vnid: int | str = 4096) -> Result:
+        """Remove the VM again."""
+        return self.done("server1", "remove-vm", vnid=str(vnid), vm=self.name(host))
+
+    def name(self, host: VmHost) -> str:
+        """The VM's name."""
+        return "vm-" + host.mac.replace(":", "")[-6:]
+
+    # -- packets -------------------------------------------------------------------------------
+
+    def tap(self, host: VmHost) -> FrameSocket:
+        """The host's frames since the first call."""
+        if host not in self._taps:
+            self._taps[host] = host.frames()
+        return self._taps[host]
+
+    def _marked(self, frame: Packet) -> tuple[bytes, bytes]:
+        """A frame with a mark in its data by which it is known wherever it arrives."""
+        token = b"tenet-probe-%08d" % next(self._tokens)
+        return bytes(frame / Raw(token)), token
+
+    def passes(self, sender: VmHost, receiver: VmHost, frame: Packet, what: str = "") -> Packet:
+        """The frame must arrive; returned as it does."""
+        tap = self.tap(receiver)
+        data, token = self._marked(frame)
+        self.tap(sender).send(data)
+        return tap.wait_for(carries(token), what or frame.summary())
+
+    def drops(
+        self,
+        sender: VmHost,
+        receiver: VmHost,
+        frame: Packet,
+        what: str = "",
+        after: tuple[VmHost, Packet] | None = None,
+    ) -> None:
+        """None of some such frames may arrive.
+
+        `after`: a host and its frame to the receiver that surely passes. Its arrival shows that the
+        receiver can hear, and ends the wait; else the wait is short.
+        """
+        tap = self.tap(receiver)
+        data, token = self._marked(frame)
+        self.tap(sender).send([data] * 3)
+        if after is not None:
+            self.passes(after[0], receiver, after[1], "what shall pass after it")
+            arrived = tap.count(carries(token)) > 0
+        else:
+            arrived = tap.arrives(carries(token))
+        self.assertFalse(arrived, f"passes but must not: {what} {frame.summary()}")
+
+    def stream(self, sender: VmHost, receiver: VmHost, **options: Any) -> Stream:
+        """A stream of numbered datagrams that ends with the test at the latest."""
+        sender.knows(receiver)
+        receiver.knows(sender)
+        made = Stream(sender, receiver, **options)
+        self.addCleanup(made.__exit__)
+        return made
+
+    # -- the kernel ----------------------------------------------------------------------------
+
+    def ruleset(self, space: DeviceSpace | None = None) -> list[str]:
+        """The device's nftables as sorted lines, without what changes by itself."""
+        text = (space or self.space).nft("-s", "list", "ruleset")
+        text = re.sub(r" (expires|timeout) [0-9a-z]+", "", text)
+        words = re.sub(r"\s*,\s*", "\n", text)
+        return sorted(line.strip() for line in words.splitlines())
+
+    def macs_in_kernel(self, space: DeviceSpace | None = None) -> set[str]:
+        """The MACs that the device's nftables name."""
+        text = (space or self.space).nft("list", "ruleset")
+        return set(re.findall(r"52:54:00(?::[0-9a-f]{2}){3}", text))
+
+    def kernel(self, space: DeviceSpace | None = None) -> tuple[list[str], set[str], set[str]]:
+        """Rules, interfaces, and ports of the operator's bridge: what a refusal must not touch."""
+        device = space or self.space
+        in_bridge = device.ports(device.bridge) if device.bridge else set()
+        return self.ruleset(device), device.space.links(), in_bridge
+
+    def resync(self, device: str = "switch1") -> list[dict[str, str]]:
+        """Let the device compare kernel and store; returns what it repaired."""
+        result = self.run_command(device, "resync")
+        self.assertEqual(result.status, "completed", result.notes)
+        self.assertEqual(result.errors, [])
+        return result.rows
