@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from typing import Any
 
@@ -156,11 +157,29 @@ class DatapathTest(SystemTest):
     # -- the kernel ----------------------------------------------------------------------------
 
     def ruleset(self, space: DeviceSpace | None = None) -> list[str]:
-        """The device's nftables as sorted lines, without what changes by itself."""
-        text = (space or self.space).nft("-s", "list", "ruleset")
-        text = re.sub(r" (expires|timeout) [0-9a-z]+", "", text)
-        words = re.sub(r"\s*,\s*", "\n", text)
-        return sorted(line.strip() for line in words.splitlines())
+        """The device's nftables, one line for each object and element, without their history.
+
+        What packets put into sets is left out, and so are handles, counters and times.
+        """
+        listed = json.loads((space or self.space).nft("-s", "-j", "list", "ruleset"))
+        rules: dict[tuple[str, ...], int] = {}
+        lines = []
+        for ((kind, body),) in (entry.items() for entry in listed["nftables"]):
+            if kind == "metainfo":
+                continue
+            body.pop("handle", None)
+            place = (kind, body["family"], body.get("table", ""), body.get("chain", ""))
+            if kind == "rule":  # their order counts
+                rules[place] = rules.get(place, 0) + 1
+                place += (f"{rules[place]:06}",)
+            elements = body.pop("elem", [])
+            if "dynamic" not in body.get("flags", []):
+                lines += [
+                    " ".join((*place, body["name"], json.dumps(e, sort_keys=True)))
+                    for e in elements
+                ]
+            lines.append(" ".join((*place, json.dumps(body, sort_keys=True))))
+        return sorted(lines)
 
     def macs_in_kernel(self, space: DeviceSpace | None = None) -> set[str]:
         """The MACs that the device's nftables name."""

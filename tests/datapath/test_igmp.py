@@ -72,6 +72,20 @@ class Igmp(DatapathTest):
         self.network(4096, SEGMENT)
         self.assertEqual(self.settings(), (0, 0))
 
+    def test_who_had_joined_before_it_was_turned_on_still_gets_it(self) -> None:
+        self.everyone(SEGMENT)
+        listener = self.joiner.udp_socket(PORT, group=GROUP)
+        self.assertEqual(self.reaches(self.joiner, self.other), [True, True])
+        self.network(4096, SNOOPING)  # and so the bridge asks who has joined
+        self.wait_until(
+            lambda: self.reaches(self.joiner, self.other) == [True, False],
+            "a group's packets do not go just to who had joined",
+            40,
+        )
+        received(listener)
+        self.sender.send_udp(GROUP, PORT, [b"last"])
+        self.wait_until(lambda: b"last" in received(listener), "the joiner's socket has it")
+
     def settings(self) -> tuple[int, int]:
         """The bridge's snooping and querier."""
         (bridge,) = self.space.space.ip_json("link", "show", "tb-4096")

@@ -53,6 +53,8 @@ class Stream:
     def arrived(self) -> set[int]:
         """The numbers of those that have arrived."""
         with self._lock:
+            if self._socket.fileno() < 0:
+                return self._arrived
             self._arrived.update(int.from_bytes(data, "big") for data in received(self._socket))
             return set(self._arrived)
 
@@ -77,9 +79,8 @@ class Stream:
             wait_until(lambda: last in self.arrived(), 0.5, "the last one is late")
         except Timeout:
             pass  # then it is among the lost
-        lost = sorted(set(range(self._sent)) - self.arrived())
         self._socket.close()
-        return lost
+        return sorted(set(range(self._sent)) - self._arrived)
 
     def __enter__(self) -> Stream:
         return self
