@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from scapy.packet import Packet, Raw
 from harness.commands import Result
 from harness.frames import FrameSocket, Test
 from harness.lab import UNDERLAY, DeviceSpace, Lab
+from harness.nftables import Item, read_nftables
 from harness.streams import Stream
 from harness.vm_host import VmHost
 from system.case import SystemTest, policy
@@ -43,6 +43,7 @@ class DatapathTest(SystemTest):
         self._taps: dict[VmHost, FrameSocket] = {}
         self._tokens = itertools.count(1)
         self._revisions: dict[str, int] = {}
+        self._created: set[str] = set()
         names = [f"switch{number}" for number in range(1, self.devices + 1)]
         self.spaces = [self.lab.device(name, bridge=self.bridge) for name in names]
         self.space = self.spaces[0]
@@ -71,7 +72,8 @@ class DatapathTest(SystemTest):
     def network(self, vnid: int | str, entries: str = PERMIT) -> Result:
         """Create a network, or change its policy; it must be enforced on every device."""
         document = self.document(vnid, entries)
-        node = "create-network" if self._revisions[str(vnid)] == 1 else "change-policy"
+        node = "change-policy" if str(vnid) in self._created else "create-network"
+        self._created.add(str(vnid))
         return self.done("server1", node, policy=document)
 
     def document(self, vnid: int | str, entries: str) -> str:
@@ -156,41 +158,27 @@ class DatapathTest(SystemTest):
 
     # -- the kernel ----------------------------------------------------------------------------
 
-    def ruleset(self, space: DeviceSpace | None = None) -> list[str]:
-        """The device's nftables, one line for each object and element, without their history.
+    def rules(self, space: DeviceSpace | None = None) -> list[Item]:
+        """The device's nftables, without what packets put into them."""
+        return read_nftables((space or self.space).space)
 
-        What packets put into sets is left out, and so are handles, counters and times.
-        """
-        listed = json.loads((space or self.space).nft("-s", "-j", "list", "ruleset"))
-        rules: dict[tuple[str, ...], int] = {}
-        lines = []
-        for ((kind, body),) in (entry.items() for entry in listed["nftables"]):
-            if kind == "metainfo":
-                continue
-            body.pop("handle", None)
-            place = (kind, body["family"], body.get("table", ""), body.get("chain", ""))
-            if kind == "rule":  # their order counts
-                rules[place] = rules.get(place, 0) + 1
-                place += (f"{rules[place]:06}",)
-            elements = body.pop("elem", [])
-            if "dynamic" not in body.get("flags", []):
-                lines += [
-                    " ".join((*place, body["name"], json.dumps(e, sort_keys=True)))
-                    for e in elements
-                ]
-            lines.append(" ".join((*place, json.dumps(body, sort_keys=True))))
-        return sorted(lines)
+    def tables(self) -> set[tuple[int, str]]:
+        """Family and name of the device's tables."""
+        return {(item.family, item.table) for item in self.rules() if item.kind == "table"}
 
     def macs_in_kernel(self, space: DeviceSpace | None = None) -> set[str]:
-        """The MACs that the device's nftables name."""
-        text = (space or self.space).nft("list", "ruleset")
-        return set(re.findall(r"52:54:00(?::[0-9a-f]{2}){3}", text))
+        """The MACs of VMs that are in the device's sets and maps."""
+        found = set()
+        for item in self.rules(space):
+            if item.kind == "element":
+                found.update(re.findall(rb"\x52\x54\x00...", item.content, re.DOTALL))
+        return {mac.hex(":") for mac in found}
 
-    def kernel(self, space: DeviceSpace | None = None) -> tuple[list[str], set[str], set[str]]:
+    def kernel(self, space: DeviceSpace | None = None) -> tuple[list[Item], set[str], set[str]]:
         """Rules, interfaces, and ports of the operator's bridge: what a refusal must not touch."""
         device = space or self.space
         in_bridge = device.ports(device.bridge) if device.bridge else set()
-        return self.ruleset(device), device.space.links(), in_bridge
+        return self.rules(device), device.space.links(), in_bridge
 
     def resync(self, device: str = "switch1") -> list[dict[str, str]]:
         """Let the device compare kernel and store; returns what it repaired."""

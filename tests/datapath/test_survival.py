@@ -19,6 +19,8 @@ EVERYTHING = (
     + "<bandwidth from-vm='100Mbit' to-vm='100Mbit'/><qos dscp='af21' class='2'/>"
     + "<dhcp-snooping enabled='true'/>"
 )
+# NFPROTO_...
+FAMILIES = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
 SEGMENT = "<virtual-network multicast='239.1.16.0'/>"
 
 
@@ -70,7 +72,7 @@ class Agent(SurvivalTest):
     def test_traffic_goes_on_through_stop_kill_and_start(self) -> None:
         self.fill()
         agent = self.net.agents["switch1"]
-        before = self.ruleset()
+        before = self.rules()
         with self.stream(self.one, self.two) as stream, self.stream(
             self.two, self.outside, version=6
         ) as other:
@@ -79,18 +81,18 @@ class Agent(SurvivalTest):
             for is_killed in (False, True):
                 agent.kill() if is_killed else agent.stop()
                 stream.wait_sent(100)
-                self.assertEqual(self.ruleset(), before, "without agent")
+                self.assertEqual(self.rules(), before, "without agent")
                 agent.start()
                 self.wait_until(self.is_listed, "switch1 did not come back")
                 self.net.wait_ready()
                 stream.wait_sent(100)
-                self.assertEqual(self.ruleset(), before, "with the agent again")
+                self.assertEqual(self.rules(), before, "with the agent again")
             self.assertEqual(stream.stop(), [])
             self.assertEqual(other.stop(), [])
 
     def test_traffic_goes_on_without_broker_and_server(self) -> None:
         self.fill()
-        before = self.ruleset()
+        before = self.rules()
         with self.stream(self.one, self.two) as stream:
             stream.wait_arrived()
             self.net.agents["server1"].kill()
@@ -99,12 +101,12 @@ class Agent(SurvivalTest):
                 lambda: self.net.agents["switch1"].log_has("offline"), "switch1 did not notice"
             )
             stream.wait_sent(100)
-            self.assertEqual(self.ruleset(), before)
+            self.assertEqual(self.rules(), before)
             self.net.broker.start()
             self.net.agents["server1"].start()
             self.net.wait_ready(60)
             stream.wait_sent(100)
-            self.assertEqual(self.ruleset(), before)
+            self.assertEqual(self.rules(), before)
             self.assertEqual(stream.stop(), [])
 
     def test_law_9_built_from_empty_equals_reached_step_by_step(self) -> None:
@@ -116,13 +118,13 @@ class Agent(SurvivalTest):
         self.remove(self.nobody, 5000)
         self.network(6000, "<qos class='1'/>")
         self.associate(self.two, 6000, ip="10.0.0.2 10.0.0.22")
-        reached = self.ruleset()
+        reached = self.rules()
         agent = self.net.agents["switch1"]
         agent.stop()
         self.space.nft("flush", "ruleset")
         agent.start()
         self.wait_until(self.is_listed, "switch1 did not come back")
-        self.assertEqual(self.ruleset(), reached)
+        self.assertEqual(self.rules(), reached)
 
 
 class Crash(SurvivalTest):
@@ -187,25 +189,20 @@ class Crash(SurvivalTest):
 class Drift(SurvivalTest):
     """Others change what is ours; `resync` finds it, and so does the agent by itself."""
 
-    def our_tables(self) -> set[str]:
-        """`family name` of every table that the device has."""
-        text = self.space.nft("list", "tables")
-        return {line.removeprefix("table ").strip() for line in text.splitlines() if line}
-
     def test_resync_repairs_and_says_what(self) -> None:
         self.fill()
-        before = self.ruleset()
+        before = self.rules()
         self.assertEqual(self.resync(), [], "nothing to repair")
-        self.assertTrue(self.our_tables())
+        self.assertTrue(self.tables())
         self.space.nft("flush", "ruleset")
         self.assertTrue(self.resync(), "what was repaired is listed")
-        self.assertEqual(self.ruleset(), before)
+        self.assertEqual(self.rules(), before)
         self.judge()
-        for table in sorted(self.our_tables()):
+        for family, table in sorted(self.tables()):
             with self.subTest(table):
-                self.space.nft("delete", "table", *table.split())
+                self.space.nft("delete", "table", FAMILIES[family], table)
                 self.assertTrue(self.resync())
-                self.assertEqual(self.ruleset(), before)
+                self.assertEqual(self.rules(), before)
         self.judge()
         self.assertEqual(self.resync(), [], "and then there is nothing left to repair")
 
@@ -218,18 +215,18 @@ class Drift(SurvivalTest):
         agent.restart()
         self.net.wait_ready()
         self.network(4096, "")
-        self.assertIn("inet theirs", self.our_tables())
+        self.assertIn("theirs", {name for _, name in self.tables()})
         self.assertIn("br9", self.space.space.links())
 
     def test_a_start_repairs_as_well(self) -> None:
         self.fill()
-        before = self.ruleset()
+        before = self.rules()
         agent = self.net.agents["switch1"]
         agent.stop()
         self.space.nft("flush", "ruleset")
         agent.start()
         self.wait_until(self.is_listed, "switch1 did not come back")
-        self.assertEqual(self.ruleset(), before)
+        self.assertEqual(self.rules(), before)
         self.judge()
 
 
@@ -240,9 +237,9 @@ class Timer(SurvivalTest):
 
     def test_the_timer_repairs(self) -> None:
         self.fill()
-        before = self.ruleset()
+        before = self.rules()
         self.space.nft("flush", "ruleset")
-        self.wait_until(lambda: self.ruleset() == before, "the agent did not repair by itself")
+        self.wait_until(lambda: self.rules() == before, "the agent did not repair by itself")
         self.judge()
 
 
