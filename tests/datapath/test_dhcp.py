@@ -66,14 +66,13 @@ class Dhcp(DatapathTest):
             return udp(client, outside, src=source), arp(client, outside, psrc=source)
 
         client.addresses = list(outside.addresses)  # just to have some to write frames with
-        for frame in says(LEASED):
-            self.drops(client, outside, frame, "no lease yet")
+        self.drops(client, outside, says(LEASED), "no lease yet")
         DhcpServer(outside, LEASED, LEASED, self.lab.folder)
         self.assertEqual(lease(client, self.lab.folder), LEASED)
         for frame in says(LEASED):
             self.passes(client, outside, frame, "leased")
-        for frame in says("10.0.0.101"):
-            self.drops(client, outside, frame, "not leased", after=(client, says(LEASED)[0]))
+        after = client, says(LEASED)[0]
+        self.drops(client, outside, says("10.0.0.101"), "not leased", after)
 
     def test_a_lease_outlives_the_agent_and_a_change_of_policy(self) -> None:
         self.network(4096, SNOOPING)
@@ -88,6 +87,16 @@ class Dhcp(DatapathTest):
         agent.start()
         self.net.wait_ready()
         self.assertEqual(self.client.ping(self.outside.ip4), 3, "after a restart")
+
+    def test_a_lease_outlives_a_repair(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        chain = next(item for item in self.rules() if item.kind == "rule")
+        self.space.nft("insert", "rule", "bridge", chain.table, chain.name, "counter")
+        self.assertTrue(self.resync())
+        self.assertEqual(self.client.ping(self.outside.ip4), 3)
 
     def test_registered_addresses_need_no_lease(self) -> None:
         self.network(4096, SNOOPING)

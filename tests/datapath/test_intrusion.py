@@ -71,6 +71,17 @@ class Detection(DatapathTest):
         frame = Ether(src=self.sensor.mac, dst=self.one.mac, type=0x88B5)
         self.drops(self.sensor, self.one, frame, after=(self.outside, udp(self.outside, self.one)))
 
+    def test_a_sensor_that_comes_back_gets_copies_again(self) -> None:
+        self.network(4096, DETECTION)
+        self.associate(self.one)
+        self.space.space.ip("link delete ids0")
+        self.passes(self.one, self.outside, udp(self.one, self.outside), "without a sensor")
+        self.sensor = self.space.host("ids0", 251, ip=[], bridge=None)
+        self.resync()
+        self.copied(self.one, self.outside, udp(self.one, self.outside))
+        self.copied(self.outside, self.one, udp(self.outside, self.one))
+        self.assertEqual(self.resync(), [])
+
     def test_a_vm_must_name_its_port(self) -> None:
         self.network(4096, DETECTION)
         before = self.kernel()

@@ -56,8 +56,7 @@ class Overlay(DatapathTest):
 
         for sender in self.red:
             for receiver in self.blue:
-                for frame in (arp(sender, receiver), udp(sender, receiver)):
-                    self.drops(sender, receiver, frame)
+                self.drops(sender, receiver, (arp(sender, receiver), udp(sender, receiver)))
 
     def assert_wire(self, core: FrameSocket, vni: int, group: str, mac: str) -> None:
         """What the VM floods travels in its VNI to the group, what is for one goes to one device."""

@@ -83,6 +83,16 @@ class Qos(DatapathTest):
                 elif minor != 1:  # the first is for all else: hosts talk by themselves
                     self.assertEqual(grown, 0, f"class {priority}")
 
+    def test_a_queue_that_others_remove_comes_back(self) -> None:
+        self.network(4096, "<qos class='4'/>")
+        self.associate(self.one)
+        self.space.space.run("tc", "qdisc", "delete", "dev", "up0", "root")
+        self.assertTrue(self.resync())
+        self.assertEqual(self.resync(), [])
+        before = self.class_packets()
+        self.passes(self.one, self.outside, udp(self.one, self.outside))
+        self.assertGreater(self.class_packets()[5], before[5])
+
     def test_class_and_dscp_are_two_things(self) -> None:
         self.network(4096, "<qos dscp='af21' class='5'/>")
         self.associate(self.one)

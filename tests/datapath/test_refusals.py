@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import unittest
 from typing import Any
 
@@ -64,7 +65,9 @@ class Refusals(DatapathTest):
         self.refuse_policy("unsupported", "igmp-snooping", "<igmp-snooping enabled='true'/>")
 
     def test_a_sensor_that_is_not_there(self) -> None:
-        self.refuse_policy("unsupported", "ids9", "<intrusion-detection sensor='ids9'/>")
+        self.network(4096, "<intrusion-detection sensor='ids9'/>")
+        self.refuse_vm("unsupported", "ids9", **self.vm_fields(self.one))
+        self.drops(self.one, self.outside, udp(self.one, self.outside))
 
     def test_rates_that_the_kernel_cannot_express(self) -> None:
         for rate in ("1bit", "200Gbit", "1000000Tbit"):
@@ -78,6 +81,13 @@ class Refusals(DatapathTest):
         self.assertIn("vm1", self.space.ports("br0"))
         self.associate(self.loose)
         self.assertEqual(self.space.ports("tb-4096"), {"tx-4096", "vm3"})
+
+    def test_a_segment_for_a_vm_whose_port_is_in_a_bridge_of_others(self) -> None:
+        self.network(4096)
+        self.associate(self.one)
+        document = self.document(4096, SEGMENT)
+        self.refuse("unsupported", "vm1", "change-policy", policy=document)
+        self.passes(self.one, self.outside, udp(self.one, self.outside), "the old policy stays")
 
     def test_a_name_that_others_took(self) -> None:
         self.space.add_bridge("tb-4096")
@@ -112,6 +122,30 @@ class Refusals(DatapathTest):
         for network in ("4096", "5000"):
             self.done("server1", "delete-network", vnid=network)
         self.assertEqual(self.kernel(), before)
+
+
+class Devices(DatapathTest):
+    """What a device cannot do as it is configured."""
+
+    def test_a_segment_without_underlay(self) -> None:
+        before = self.kernel()
+        document = self.document(4096, SEGMENT)
+        (row,) = self.refused_by_device("server1", "create-network", policy=document)
+        self.assertTrue(row["detail"].startswith("unsupported:"), row["detail"])
+        self.assertEqual(self.kernel(), before)
+
+    def test_a_namespace_that_is_not_there_ends_the_agent_with_a_reason(self) -> None:
+        agent = self.net.agents["switch1"]
+        agent.stop()
+        text = agent.config_file.read_text(encoding="utf-8")
+        space = self.space.space.name
+        file = agent.folder / "wrong.toml"
+        file.write_text(text.replace(f'"{space}"', '"tn-not-there"'), encoding="utf-8")
+        ended = subprocess.run(
+            [agent.command[0], "--config", file], capture_output=True, text=True, timeout=20
+        )
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertIn("tn-not-there", ended.stderr)
 
 
 if __name__ == "__main__":

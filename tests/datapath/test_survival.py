@@ -218,6 +218,38 @@ class Drift(SurvivalTest):
         self.assertIn("theirs", {name for _, name in self.tables()})
         self.assertIn("br9", self.space.space.links())
 
+    def test_each_chain_and_set_is_looked_at(self) -> None:
+        self.fill()
+        before = self.rules()
+        for item in before:
+            if item.kind not in ("chain", "set", "map"):
+                continue
+            place = FAMILIES[item.family], item.table, item.name
+            damages: list[tuple[str, ...]] = [("flush", item.kind, *place)]
+            if item.kind == "chain":
+                damages.append(("insert", "rule", *place, "accept"))
+            for damage in damages:
+                with self.subTest(damage):
+                    self.space.nft(*damage)
+                    self.resync()
+                    self.assertEqual(self.rules(), before)
+        self.judge()
+
+    def test_a_device_without_its_store_enforces_nothing_of_before(self) -> None:
+        self.fill()
+        self.net.agents["server1"].stop()
+        agent = self.net.agents["switch1"]
+        agent.stop()
+        for file in agent.folder.glob(agent.state_file.name + "*"):
+            file.unlink()
+        agent.start()
+        self.wait_until(self.is_listed, "switch1 did not come back")
+        self.agree()
+        self.drops(self.one, self.two, udp(self.one, self.two))
+        self.net.agents["server1"].start()
+        self.net.wait_ready()
+        self.judge()
+
     def test_a_start_repairs_as_well(self) -> None:
         self.fill()
         before = self.rules()
@@ -248,6 +280,7 @@ class Segments(DatapathTest):
 
     underlay = True
     bridge = None
+    datapath = {"repair-interval": "2s"}
 
     def cable(self) -> None:
         self.one = self.space.host("vm1", 1)
@@ -272,8 +305,11 @@ class Segments(DatapathTest):
         ):
             with self.subTest(damage):
                 self.space.space.ip(damage)
-                self.assertTrue(self.resync(), "what was repaired is listed")
+                self.resync()  # which has nothing left to do if the agent noticed before
                 self.assertEqual(self.space.ports("tb-4096"), wanted)
+                for name in ("tb-4096", "tx-4096"):
+                    (link,) = self.space.space.ip_json("link", "show", name)
+                    self.assertIn("UP", link["flags"])
                 self.meet(self.one, self.two)
                 self.assertEqual(self.resync(), [])
 
@@ -284,9 +320,35 @@ class Segments(DatapathTest):
         self.space.space.ip("link delete vm1")
         self.one.close()
         again = self.space.host("vm1", 1)
-        self.assertTrue(self.resync())
+        self.resync()
         self.assertEqual(self.space.ports("tb-4096"), {"tx-4096", "vm1", "vm2"})
         self.meet(again, self.two)
+
+    def test_a_port_that_comes_after_its_vm(self) -> None:
+        self.network(4096, SEGMENT)
+        self.associate(self.two)
+        fields = self.vm_fields(self.one, port="vm7")
+        self.done("server1", "create-vm", **fields)
+        late = self.space.host("vm7", 1)
+        self.wait_until(
+            lambda: self.space.ports("tb-4096") == {"tx-4096", "vm2", "vm7"},
+            "the port did not get into its bridge",
+        )
+        self.meet(late, self.two)
+
+    def test_deleted_links_come_back_by_themselves(self) -> None:
+        self.network(4096, SEGMENT)
+        self.associate(self.one)
+        self.associate(self.two)
+        wanted = {"tx-4096", "vm1", "vm2"}
+        for name in ("tb-4096", "tx-4096"):
+            self.space.space.ip(f"link delete {name}")
+            self.wait_until(
+                lambda: "tb-4096" in self.space.space.links()
+                and self.space.ports("tb-4096") == wanted,
+                f"{name} did not come back",
+            )
+        self.meet(self.one, self.two)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ _REQUEST_DUMP = 0x301
 _INTERRUPTED = 0x10
 _ERROR, _DONE = 2, 3
 _TYPE_MASK = 0x3FFF  # without the flags "nested" and "in network byte order"
+_MAP = 0x08  # NFT_SET_MAP
 _DYNAMIC = 0x20  # NFT_SET_EVAL: packets put elements into it
 
 _HEADER = struct.Struct("=IHHII")
@@ -32,12 +33,12 @@ Attributes = dict[int, bytes]
 
 @dataclass(frozen=True, order=True)
 class Item:
-    """A table, chain, rule, set or element."""
+    """A table, chain, rule, set, map or element."""
 
     kind: str
     family: int
     table: str
-    #: The chain's or set's name.
+    #: The name of the chain, set or map.
     name: str = ""
     #: A rule's place in its chain.
     number: int = 0
@@ -67,9 +68,10 @@ def _items(netlink: socket.socket) -> Iterator[Item]:
         yield Item("rule", family, *place, found.get(4, b"") + found.get(7, b""))
     for family, found in _dump(netlink, _GET_SET):
         table, name = _text(found[1]), _text(found[2])
-        kind = b"".join(found.get(key, b"") for key in (3, 4, 5, 6, 7, 11))
-        yield Item("set", family, table, name, content=kind)
-        if int.from_bytes(found.get(3, b""), "big") & _DYNAMIC:
+        flags = int.from_bytes(found.get(3, b""), "big")
+        types = b"".join(found.get(key, b"") for key in (3, 4, 5, 6, 7, 11))
+        yield Item("map" if flags & _MAP else "set", family, table, name, content=types)
+        if flags & _DYNAMIC:
             continue
         wanted = _attribute(1, found[1]) + _attribute(2, found[2])
         for _, part in _dump(netlink, _GET_ELEMENTS, family, wanted):
@@ -93,7 +95,7 @@ def _dump(
 
 
 def _answer(netlink: socket.socket) -> tuple[list[tuple[int, Attributes]], bool]:
-    found = []
+    found: list[tuple[int, Attributes]] = []
     is_whole = True
     while True:
         data = netlink.recv(1 << 20)
