@@ -206,6 +206,13 @@ class Drift(SurvivalTest):
         self.judge()
         self.assertEqual(self.resync(), [], "and then there is nothing left to repair")
 
+    def test_operators_can_read_the_rules(self) -> None:
+        self.fill()
+        for words in (["list", "ruleset"], ["-j", "list", "ruleset"]):
+            text = self.space.nft(*words)
+            self.assertIn(self.one.mac, text)
+            self.assertIn("from-4096", text)
+
     def test_what_is_not_ours_is_left_alone(self) -> None:
         self.fill()
         self.space.nft("add", "table", "inet", "theirs")
