@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.agents import binary_folder
 from harness.commands import Result
+from harness.numbering import mac  # noqa: F401: a word of the tests
 from harness.tenet_messages import TenetMessage
 from harness.toml_writer import to_toml
 from harness.topology import Topology
@@ -23,11 +24,6 @@ _AGREE = Path(__file__).resolve().parents[1] / "schema" / "agree.py"
 def policy(vnid: str | int, revision: int = 1, entries: str = "") -> str:
     """A policy document."""
     return f"<policy xmlns='{NAMESPACE}' vnid='{vnid}' revision='{revision}'>{entries}</policy>"
-
-
-def mac(number: int) -> str:
-    """The MAC of the VM with that number."""
-    return "52:54:00:%02x:%02x:%02x" % (number >> 16 & 255, number >> 8 & 255, number & 255)
 
 
 class SystemTest(unittest.TestCase):

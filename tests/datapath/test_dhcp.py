@@ -1,0 +1,110 @@
+"""dhcp-snooping: no VM plays the server, and who has a lease talks with what it was leased."""
+
+from __future__ import annotations
+
+import unittest
+
+from scapy.layers.inet import UDP
+from scapy.packet import Packet
+
+from harness.dhcp import DhcpServer, lease
+
+from .case import OUTSIDE, DatapathTest
+from .packets import arp, udp
+
+SNOOPING = "<dhcp-snooping enabled='true'/>"
+LEASED = "10.0.0.100"
+
+
+class Dhcp(DatapathTest):
+    def cable(self) -> None:
+        self.client = self.space.host("vm1", 1, ip=[])
+        self.rogue = self.space.host("vm2", 2)
+        self.outside = self.space.host("up0", OUTSIDE)
+
+    def offers(self, version: int) -> tuple[int, int]:
+        """Source and destination port of what a server says."""
+        return (67, 68) if version == 4 else (547, 546)
+
+    def test_what_only_servers_send_does_not_come_from_a_vm(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.rogue)
+        fine = self.rogue, udp(self.rogue, self.outside)
+        for version in (4, 6):
+            source, port = self.offers(version)
+            offer = udp(self.rogue, self.outside, port, source, version)
+            self.drops(self.rogue, self.outside, offer, after=fine)
+            other = udp(self.rogue, self.outside, port, source + 1, version)
+            self.passes(self.rogue, self.outside, other, "what clients send")
+            answer = udp(self.outside, self.rogue, port, source, version)
+            self.passes(self.outside, self.rogue, answer, "what a real server sends")
+        self.network(4096, "<dhcp-snooping enabled='false'/>")
+        for version in (4, 6):
+            source, port = self.offers(version)
+            self.passes(
+                self.rogue, self.outside, udp(self.rogue, self.outside, port, source, version)
+            )
+
+    def test_a_rogue_server_gives_no_lease_and_a_real_one_does(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        self.associate(self.rogue)
+        DhcpServer(self.rogue, "10.0.0.66", "10.0.0.66", self.lab.folder)
+        heard = self.tap(self.rogue)
+        self.assertEqual(lease(self.client, self.lab.folder, tries=1), "")
+        self.assertTrue(heard.count(lambda f: UDP in f and f[UDP].dport == 67), "it was asked")
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        self.assertEqual(self.client.ping(self.outside.ip4), 3)
+
+    def test_a_lease_is_the_only_source(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        client, outside = self.client, self.outside
+
+        def says(source: str) -> tuple[Packet, Packet]:
+            return udp(client, outside, src=source), arp(client, outside, psrc=source)
+
+        client.addresses = list(outside.addresses)  # just to have some to write frames with
+        self.drops(client, outside, says(LEASED), "no lease yet")
+        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        for frame in says(LEASED):
+            self.passes(client, outside, frame, "leased")
+        after = client, says(LEASED)[0]
+        self.drops(client, outside, says("10.0.0.101"), "not leased", after)
+
+    def test_a_lease_outlives_the_agent_and_a_change_of_policy(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        self.network(4096, SNOOPING + "<qos dscp='af21'/>")
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "after a change")
+        agent = self.net.agents["switch1"]
+        agent.kill()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "without agent")
+        agent.start()
+        self.net.wait_ready()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "after a restart")
+
+    def test_a_lease_outlives_a_repair(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        chain = next(item for item in self.rules() if item.kind == "rule")
+        self.space.nft("insert", "rule", "bridge", chain.table, chain.name, "counter")
+        self.assertTrue(self.resync())
+        self.assertEqual(self.client.ping(self.outside.ip4), 3)
+
+    def test_registered_addresses_need_no_lease(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.rogue)
+        self.passes(self.rogue, self.outside, udp(self.rogue, self.outside))
+        spoofed = udp(self.rogue, self.outside, src="10.0.0.9")
+        self.drops(self.rogue, self.outside, spoofed)
+
+
+if __name__ == "__main__":
+    unittest.main()
