@@ -1,5 +1,7 @@
 #include "device-agent/datapath/linux/layout.h"
 
+#include <algorithm>
+
 #include "common/core/text.h"
 #include "device-agent/datapath/linux/program.h"
 
@@ -133,6 +135,11 @@ std::map<std::string, std::string> Layout::mirrored() const {
     for (const std::string& port : network.ports) out[port] = network.sensor;
   }
   return out;
+}
+
+bool Layout::is_sensor(const std::string& port) const {
+  return mirrors() && std::any_of(networks_.begin(), networks_.end(),
+                                  [&](const auto& n) { return n.second.sensor == port; });
 }
 
 std::map<std::string, Vnid> Layout::ports() const {

@@ -32,6 +32,7 @@ class Layout {
   // Port -> sensor, of networks whose traffic is copied.
   std::map<std::string, std::string> mirrored() const;
   bool mirrors() const { return mirroring_ != 0; }
+  bool is_sensor(const std::string& port) const;
   std::map<std::string, Vnid> ports() const;
 
  private:

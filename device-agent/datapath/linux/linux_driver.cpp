@@ -52,6 +52,12 @@ bool has_element(const nft::Table& table, const std::string& set, const nft::Ele
          std::find(found->second.begin(), found->second.end(), element) != found->second.end();
 }
 
+Error no_sensor(const std::string& sensor) {
+  return {Code::unsupported,
+          "the sensor port " + sensor + " is not there",
+          {.entry = "intrusion-detection sensor " + sensor}};
+}
+
 std::string change_text(const nft::Transaction::Refusal& refusal) {
   return refusal.step == nullptr ? "the transaction" : nft::text(refusal.step->change);
 }
@@ -92,7 +98,8 @@ nft::Table LinuxDriver::wanted_table(const DatapathState& wanted) const {
   return out;
 }
 
-Result<void> LinuxDriver::add_table(nft::Transaction& out, const nft::Table& wanted) {
+Result<void> LinuxDriver::add_table(nft::Transaction& out, const DatapathState& state) {
+  const nft::Table wanted = wanted_table(state);
   auto now = nft::read_table(sockets_.netfilter, nft::bridge_table());
   if (!now) return fail(now.error());
   if (*now && nft::same_frame(**now, wanted)) {
@@ -102,37 +109,45 @@ Result<void> LinuxDriver::add_table(nft::Transaction& out, const nft::Table& wan
   // One transaction: packets see the old table or the new one.
   if (*now) out.add(nft::bridge_table(), nft::RemoveTable{});
   out.add(nft::bridge_table(), nft::creation(wanted));
+  // What packets had told goes with the table; without their leases VMs would be cut off.
+  std::set<nft::Bytes> unaddressed;
+  for (const auto& [key, vm] : state.members) {
+    if (vm->addresses.empty()) unaddressed.insert(nft::lease_prefix(vm->mac));
+  }
+  for (const nft::Element& lease : leases_) {
+    if (!unaddressed.contains(nft::lease_prefix(lease))) continue;
+    out.add(nft::bridge_table(), nft::AddElement{std::string(nft::kLeases), lease});
+  }
   return {};
 }
 
-// The kernel drops what hangs on a port together with the port, so it is always asked.
-Result<void> LinuxDriver::add_mirrors(nft::Transaction& out) {
+// The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
+// sensors that are not there join when they come.
+Result<std::vector<Error>> LinuxDriver::add_mirrors(nft::Transaction& out) {
   auto now = nft::read_table(sockets_.netfilter, nft::mirror_table());
   if (!now) return fail(now.error());
-  const auto mirrored = layout_.mirrored();
-  if (mirrored.empty()) {
-    if (*now) out.add(nft::mirror_table(), nft::RemoveTable{});
-    return {};
-  }
+  std::vector<Error> missing;
   nft::Table wanted;
-  for (const auto& [port, sensor] : mirrored) {
+  for (const auto& [port, sensor] : layout_.mirrored()) {
     auto target = read_link(sockets_.route, sensor);
     if (!target) return fail(target.error());
     if (!*target) {
-      return fail(Code::unsupported, "the sensor port " + sensor + " is not there",
-                  {.entry = "intrusion-detection sensor " + sensor});
+      missing.push_back(no_sensor(sensor));
+      continue;
     }
     auto link = read_link(sockets_.route, port);
     if (!link) return fail(link.error());
     if (*link) wanted.add(nft::mirror_part(port, (*target)->index));
   }
-  if (*now && nft::same_frame(**now, wanted)) {
+  if (wanted.chains.empty()) {
+    if (*now) out.add(nft::mirror_table(), nft::RemoveTable{});
+  } else if (*now && nft::same_frame(**now, wanted)) {
     out.add(nft::mirror_table(), nft::difference(**now, wanted));
-    return {};
+  } else {
+    if (*now) out.add(nft::mirror_table(), nft::RemoveTable{});
+    out.add(nft::mirror_table(), nft::creation(wanted));
   }
-  if (*now) out.add(nft::mirror_table(), nft::RemoveTable{});
-  out.add(nft::mirror_table(), nft::creation(wanted));
-  return {};
+  return missing;
 }
 
 Result<std::vector<std::string>> LinuxDriver::restore(const DatapathState& wanted) {
@@ -146,30 +161,43 @@ Result<std::vector<std::string>> LinuxDriver::make(const DatapathState& wanted) 
   const auto refusals = layout_.refusals(difference({}, wanted), options_.guarded_ports);
   if (!refusals.empty()) return fail(refusals.front().error);
   nft::Transaction transaction;
-  if (auto added = add_table(transaction, wanted_table(wanted)); !added) {
-    return fail(added.error());
-  }
-  if (auto added = add_mirrors(transaction); !added) return fail(added.error());
+  if (auto added = add_table(transaction, wanted); !added) return fail(added.error());
+  auto missing = add_mirrors(transaction);
+  if (!missing) return fail(missing.error());
   auto refused = transaction.commit(sockets_.netfilter);
   if (!refused) return fail(refused.error());
   if (!refused->empty()) {
     return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
                                        std::strerror(refused->front().number));
   }
+  auto leases =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!leases) return fail(leases.error());
+  leases_ = *std::move(leases);
   std::vector<std::string> repaired = counted_texts(transaction);
-  // Rules come before ports, so that no port is open for a moment.
-  auto links = segments_.restore(layout_.plans());
-  if (!links) return fail(links.error());
-  repaired.insert(repaired.end(), links->begin(), links->end());
-  for (const QueueOptions& queue : options_.queues) {
-    auto port = read_link(sockets_.route, queue.port);
-    if (!port) return fail(port.error());
-    if (!*port) continue;
-    auto made = ensure_queue(sockets_.route, (*port)->index, queue);
-    if (!made) return fail(made.error());
-    if (*made) repaired.push_back("queue of port " + queue.port);
+  // Rules come before ports, so that no port is open for a moment. What one network lacks shall not
+  // keep the others waiting.
+  if (auto links = segments_.restore(layout_.plans(), repaired); !links) {
+    missing->push_back(links.error());
   }
-  return repaired;
+  for (const QueueOptions& queue : options_.queues) {
+    if (auto made = make_queue(queue, repaired); !made) missing->push_back(made.error());
+  }
+  if (missing->empty()) return repaired;
+  Error error = missing->front();
+  for (std::size_t i = 1; i < missing->size(); ++i) error.text += "; " + (*missing)[i].text;
+  return fail(error);
+}
+
+Result<void> LinuxDriver::make_queue(const QueueOptions& queue,
+                                     std::vector<std::string>& repaired) {
+  auto port = read_link(sockets_.route, queue.port);
+  if (!port) return fail(port.error());
+  if (!*port) return {};
+  auto made = ensure_queue(sockets_.route, (*port)->index, queue);
+  if (!made) return fail(made.error());
+  if (*made) repaired.push_back("queue of port " + queue.port);
+  return {};
 }
 
 // ---- apply -----------------------------------------------------------------------------------
@@ -188,9 +216,25 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
   }
   layout_.apply(delta);
   auto refusals = layout_.refusals(delta, options_.guarded_ports);
+  if (refusals.empty()) refusals = missing_sensors(delta);
   if (refusals.empty()) refusals = enforce(delta, before, owners);
   if (!refusals.empty()) layout_.apply(delta.reversed());
   return refusals;
+}
+
+std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& delta) {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, change] : delta.networks) {
+    const Mirror* mirror = change.after ? find_intent<Mirror>(*change.after) : nullptr;
+    if (mirror == nullptr) continue;
+    auto link = read_link(sockets_.route, mirror->sensor);
+    if (!link) {
+      out.push_back({vnid, link.error()});
+    } else if (!*link) {
+      out.push_back({vnid, no_sensor(mirror->sensor)});
+    }
+  }
+  return out;
 }
 
 std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
@@ -303,7 +347,7 @@ Result<void> LinuxDriver::add_forgotten_leases(nft::Transaction& out, const Data
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
   for (nft::Element& lease : *leases) {
-    if (!gone.contains(lease.key.substr(0, lease.key.size() - 4))) continue;
+    if (!gone.contains(nft::lease_prefix(lease))) continue;
     out.add(nft::bridge_table(),
             nft::RemoveElement{std::string(nft::kLeases), {std::move(lease.key)}});
   }
@@ -374,25 +418,32 @@ void LinuxDriver::on_events() {
   const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
     const auto link = parse_link(message);
     if (!link) return;
-    if (layout_.owner(link->name)) {
+    if (layout_.owner(link->name) || layout_.is_sensor(link->name)) {
       ports.insert(link->name);
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       for (const auto& [vnid, plan] : layout_.plans()) {
         lost = lost || bridge_name(vnid) == link->name || vxlan_name(vnid) == link->name;
       }
+    } else if (message->nlmsg_type == RTM_NEWLINK && is_foundation(link->name)) {
+      // Also when only its state changes, which is rare.
+      lost = true;
     }
   });
   if (lost || !whole) return drifted_();
   if (!ports.empty()) check_ports(ports);
 }
 
+// The ports that are the device's own, and on which ours stand.
+bool LinuxDriver::is_foundation(const std::string& port) const {
+  if (port == options_.underlay.port) return !layout_.plans().empty();
+  return std::any_of(options_.queues.begin(), options_.queues.end(),
+                     [&](const QueueOptions& queue) { return queue.port == port; });
+}
+
 void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   std::set<Vnid> networks;
-  bool mirrored = false;
-  const auto mirrors = layout_.mirrored();
   for (const std::string& port : ports) {
     if (const auto vnid = layout_.owner(port)) networks.insert(*vnid);
-    mirrored = mirrored || mirrors.contains(port);
   }
   for (const Vnid vnid : networks) {
     const auto plan = layout_.plan(vnid);
@@ -402,10 +453,9 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
                    {{"vnid", vnid.text()}, {"reason", done.error().text}});
     }
   }
-  if (!mirrored) return;
+  if (!layout_.mirrors()) return;
   nft::Transaction transaction;
-  auto added = add_mirrors(transaction);
-  if (added) {
+  if (add_mirrors(transaction)) {
     auto refused = transaction.commit(sockets_.netfilter);
     if (refused && refused->empty()) return;
   }

@@ -52,15 +52,18 @@ class LinuxDriver : public Driver {
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
   void shrink_segments(const SegmentPlans& before);
   nft::Table wanted_table(const DatapathState& wanted) const;
-  // Adds what the kernel's tables lack; says what. Errors: io.
-  Result<void> add_table(nft::Transaction& out, const nft::Table& wanted);
-  Result<void> add_mirrors(nft::Transaction& out);
+  // Add what the kernel's tables lack. Errors: io.
+  Result<void> add_table(nft::Transaction& out, const DatapathState& wanted);
+  Result<std::vector<Error>> add_mirrors(nft::Transaction& out);  // says what is not there
+  Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
+  std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
   Result<void> add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta);
   std::vector<DriverRefusal> explain_refusal(
       const DatapathDelta& delta, const std::vector<nft::Transaction::Refusal>& refused) const;
 
   void await_events();
   void on_events();
+  bool is_foundation(const std::string& port) const;
   void check_ports(const std::set<std::string>& ports);
 
   LinuxOptions options_;
@@ -68,6 +71,7 @@ class LinuxDriver : public Driver {
   Capabilities capabilities_;
   SegmentKeeper segments_;
   Layout layout_;
+  std::vector<nft::Element> leases_;  // as of the last look, should the table be lost
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};
 };

@@ -634,6 +634,10 @@ Bytes lease_prefix(const Mac& mac) {
   return padded(mac_bytes(mac));
 }
 
+Bytes lease_prefix(const Element& lease) {
+  return lease.key.substr(0, lease.key.size() - 4);
+}
+
 IpAddress leased_address(const Bytes& key) {
   std::array<std::uint8_t, 16> bytes{};
   std::copy_n(key.end() - 4, 4, bytes.begin());

@@ -1,5 +1,8 @@
 #include "device-agent/datapath/linux/segments.h"
 
+#include <map>
+#include <set>
+
 #include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
@@ -121,58 +124,69 @@ Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const S
   return remove_link(socket_, (*bridge)->index);
 }
 
-Result<std::vector<std::string>> SegmentKeeper::restore(const SegmentPlans& plans) {
-  auto before = read_links(socket_);
-  if (!before) return fail(before.error());
-  std::map<std::string, Vnid> wanted;
-  std::map<std::string, Vnid> members;
+Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
+                                  std::vector<std::string>& repaired) {
+  std::set<std::string> wanted;
+  std::map<std::string, std::string> homes;  // port -> bridge
   for (const auto& [vnid, plan] : plans) {
-    wanted[bridge_name(vnid)] = vnid;
-    wanted[vxlan_name(vnid)] = vnid;
-    for (const std::string& port : plan.ports) members[port] = vnid;
+    wanted.insert(bridge_name(vnid));
+    wanted.insert(vxlan_name(vnid));
+    for (const std::string& port : plan.ports) homes[port] = bridge_name(vnid);
   }
   std::map<std::uint32_t, std::string> ours;  // bridges
-  for (const auto& [name, link] : *before) {
+  for (const auto& [name, link] : links) {
     if (link.ours() && link.bridge) ours[link.index] = name;
   }
-  std::vector<std::string> repaired;
-  for (const auto& [name, link] : *before) {
+  for (const auto& [name, link] : links) {
     const bool left = link.ours() && !wanted.contains(name);
     const auto bridge = ours.find(link.master);
-    const auto member = members.find(name);
+    const auto home = homes.find(name);
     const bool astray = !link.ours() && bridge != ours.end() &&
-                        (member == members.end() || bridge_name(member->second) != bridge->second);
+                        (home == homes.end() || home->second != bridge->second);
     if (!left && !astray) continue;
     repaired.push_back(left ? "link " + name : "port " + name);
     auto done = left ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
-    if (!done) return fail(done.error());
+    if (!done) return done;
   }
+  return {};
+}
+
+Result<void> SegmentKeeper::restore(const SegmentPlans& plans, std::vector<std::string>& repaired) {
+  auto before = read_links(socket_);
+  if (!before) return fail(before.error());
+  if (auto cleared = clear(plans, *before, repaired); !cleared) return cleared;
+  std::optional<Error> failed;
   for (const auto& [vnid, plan] : plans) {
-    if (auto made = ensure(vnid, plan); !made) {
-      Error error = made.error();
-      error.text = "VNID " + vnid.text() + ": " + error.text;
-      return fail(error);
+    auto made = ensure(vnid, plan);
+    if (made) continue;
+    const std::string text = "VNID " + vnid.text() + ": " + made.error().text;
+    if (!failed) {
+      failed = made.error();
+      failed->text = text;
+    } else {
+      failed->text += "; " + text;
     }
   }
   auto after = read_links(socket_);
   if (!after) return fail(after.error());
-  for (const auto& [name, vnid] : wanted) {
+  const auto differs = [&](const std::string& name) {
     const auto old = before->find(name);
     const auto now = after->find(name);
-    if (old == before->end() || now == after->end() || old->second.index != now->second.index ||
-        old->second.up != now->second.up || old->second.bridge != now->second.bridge) {
-      repaired.push_back("link " + name);
+    if (now == after->end()) return false;
+    return old == before->end() || old->second.index != now->second.index ||
+           old->second.up != now->second.up || old->second.master != now->second.master ||
+           old->second.bridge != now->second.bridge;
+  };
+  for (const auto& [vnid, plan] : plans) {
+    for (const std::string& name : {bridge_name(vnid), vxlan_name(vnid)}) {
+      if (differs(name)) repaired.push_back("link " + name);
+    }
+    for (const std::string& port : plan.ports) {
+      if (differs(port)) repaired.push_back("port " + port);
     }
   }
-  for (const auto& [name, vnid] : members) {
-    const auto old = before->find(name);
-    const auto now = after->find(name);
-    if (now == after->end()) continue;
-    if (old == before->end() || old->second.master != now->second.master) {
-      repaired.push_back("port " + name);
-    }
-  }
-  return repaired;
+  if (failed) return fail(*failed);
+  return {};
 }
 
 }  // namespace tenet::device

@@ -23,10 +23,14 @@ class SegmentKeeper {
   Result<void> ensure(Vnid vnid, const SegmentPlan& plan);
   // Takes away what `before` has and `after` has not. Errors: unsupported, io.
   Result<void> remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after);
-  // Every link of ours as the plans say, and no others. Says what differed. Errors: as above.
-  Result<std::vector<std::string>> restore(const SegmentPlans& plans);
+  // Every link of ours as the plans say, and no others; adds what differed to `repaired`. Errors:
+  // as above, for all networks that cannot be made; the others are.
+  Result<void> restore(const SegmentPlans& plans, std::vector<std::string>& repaired);
 
  private:
+  // Links of ours that no plan wants, and ports in the wrong bridge of ours.
+  Result<void> clear(const SegmentPlans& plans, const Links& links,
+                     std::vector<std::string>& repaired);
   Result<Link> ensure_bridge(const std::string& name, const SegmentPlan& plan);
   Result<void> ensure_vxlan(const std::string& name, const SegmentPlan& plan, std::uint32_t bridge);
   Result<void> ensure_port(const std::string& name, std::uint32_t bridge);
