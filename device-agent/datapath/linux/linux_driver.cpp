@@ -98,6 +98,22 @@ nft::Table LinuxDriver::wanted_table(const DatapathState& wanted) const {
   return out;
 }
 
+Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
+    const nft::Transaction& transaction) {
+  if (transaction.empty()) return std::vector<nft::Transaction::Refusal>();
+  auto refused = transaction.commit(sockets_.netfilter);
+  const auto known = std::exchange(generation_, std::nullopt);
+  auto now = nft::read_generation(sockets_.netfilter);
+  if (!refused || !now || !known) return refused;
+  if (refused->empty()) {
+    // Ours was one. Another that came with it has to be looked at.
+    if (*now == *known + 1) generation_ = *now;
+  } else if (!means_drift(refused->front().number)) {
+    generation_ = known;
+  }
+  return refused;
+}
+
 Result<void> LinuxDriver::add_table(nft::Transaction& out, const DatapathState& state) {
   const nft::Table wanted = wanted_table(state);
   auto now = nft::read_table(sockets_.netfilter, nft::bridge_table());
@@ -161,12 +177,20 @@ Result<std::vector<std::string>> LinuxDriver::make(const DatapathState& wanted) 
   const auto refusals = layout_.refusals(difference({}, wanted), options_.guarded_ports);
   if (!refusals.empty()) return fail(refusals.front().error);
   nft::Transaction transaction;
-  if (auto added = add_table(transaction, wanted); !added) return fail(added.error());
+  // A table that nobody has touched need not be read, however large it is.
+  auto before = nft::read_generation(sockets_.netfilter);
+  if (!before) return fail(before.error());
+  if (generation_ != *before) {
+    generation_ = std::nullopt;
+    if (auto added = add_table(transaction, wanted); !added) return fail(added.error());
+  }
   auto missing = add_mirrors(transaction);
   if (!missing) return fail(missing.error());
-  auto refused = transaction.commit(sockets_.netfilter);
+  generation_ = *before;
+  auto refused = commit(transaction);
   if (!refused) return fail(refused.error());
   if (!refused->empty()) {
+    generation_ = std::nullopt;
     return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
                                        std::strerror(refused->front().number));
   }
@@ -274,7 +298,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   auto refusals = extend_segments(delta, before);
   if (!refusals.empty()) return refusals;
-  auto refused = transaction.commit(sockets_.netfilter);
+  auto refused = commit(transaction);
   if (refused && refused->empty()) {
     shrink_segments(before);
     return {};
@@ -456,7 +480,7 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   if (!layout_.mirrors()) return;
   nft::Transaction transaction;
   if (add_mirrors(transaction)) {
-    auto refused = transaction.commit(sockets_.netfilter);
+    auto refused = commit(transaction);
     if (refused && refused->empty()) return;
   }
   drifted_();

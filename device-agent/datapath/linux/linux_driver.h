@@ -51,6 +51,8 @@ class LinuxDriver : public Driver {
                                              const SegmentPlans& before);
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
   void shrink_segments(const SegmentPlans& before);
+  // Commits, and keeps account of whether anybody else has.
+  Result<std::vector<nft::Transaction::Refusal>> commit(const nft::Transaction& transaction);
   nft::Table wanted_table(const DatapathState& wanted) const;
   // Add what the kernel's tables lack. Errors: io.
   Result<void> add_table(nft::Transaction& out, const DatapathState& wanted);
@@ -71,6 +73,9 @@ class LinuxDriver : public Driver {
   Capabilities capabilities_;
   SegmentKeeper segments_;
   Layout layout_;
+  // The kernel's generation when our table was last known to be what apply() and restore() said;
+  // nothing if it is not known.
+  std::optional<std::uint32_t> generation_;
   std::vector<nft::Element> leases_;  // as of the last look, should the table be lost
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};

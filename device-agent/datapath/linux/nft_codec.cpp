@@ -2,6 +2,7 @@
 
 #include <libnftnl/chain.h>
 #include <libnftnl/common.h>
+#include <libnftnl/gen.h>
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
@@ -417,6 +418,18 @@ Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableNam
   if (!read) return fail(read.error());
   if (!readable) return unreadable("set");
   return out;
+}
+
+Result<std::uint32_t> read_generation(NetlinkSocket& socket) {
+  const auto generation = made<Owner<nftnl_gen, nftnl_gen_free>>(nftnl_gen_alloc());
+  bool readable = false;
+  auto answered = socket.transact(
+      request({}, NFT_MSG_GETGEN, NLM_F_ACK, [](nlmsghdr*) {}), [&](const nlmsghdr* message) {
+        readable = nftnl_gen_nlmsg_parse(message, generation.get()) == 0;
+      });
+  if (!answered) return fail(answered.error());
+  if (!readable) return unreadable("generation");
+  return nftnl_gen_get_u32(generation.get(), NFTNL_GEN_ID);
 }
 
 Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& name) {

@@ -21,4 +21,7 @@ Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& 
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,
                                            const std::string& set);
 
+// Rises by one with each transaction of anybody in the namespace. Errors: io.
+Result<std::uint32_t> read_generation(NetlinkSocket& socket);
+
 }  // namespace tenet::device::nft

@@ -31,6 +31,10 @@ const std::string kLimitsToPorts = "limits-to-ports";
 
 const std::string kSourceGuard = "source-guard";
 const std::string kLeaseGuard = "lease-guard";
+// Chains that are not a network's own, since the kernel looks at every element of a map again
+// whenever a chain refers to it anew: a change of policy shall not cost what its VMs count.
+const std::string kLearnPort = "learn-port";
+const std::string kMarkSource = "mark-source";
 
 constexpr std::uint16_t kVlanTag = 0x8100;     // IEEE 802.1Q
 constexpr std::uint16_t kServiceTag = 0x88A8;  // IEEE 802.1ad
@@ -440,8 +444,8 @@ Rule learn_port() {
 
 std::vector<Rule> admit_rules(const std::vector<Intent>& intents) {
   const bool leases = find_intent<DhcpGuard>(intents) != nullptr;
-  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard), learn_port(),
-                        unmarked()};
+  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard),
+                        RuleBuilder().jump(kLearnPort), unmarked()};
   if (leases) out.push_back(forget_lease());
   if (const RateLimit* limit = limit_of(intents, Direction::from_vm)) {
     out.push_back(mac_limit(kLimitsFrom, kSourceMac, RuleBuilder("limit " + limit->rate.text()),
@@ -478,19 +482,22 @@ std::vector<Rule> from_vm_rules(const std::vector<Intent>& intents) {
   return out;
 }
 
-// Two networks never meet, also on one bridge that is not ours.
+// The mark is the VNID of the source then, or what it was if that is no VM.
+std::vector<Rule> mark_source_rules() {
+  RuleBuilder by_port;
+  load_place(by_port, Way::from).add(Lookup{kVmsAtPorts, 0, 0}).add(SetMeta{MetaKey::mark, 0});
+  RuleBuilder by_mac;
+  by_mac.load(kSourceMac, 0).add(Lookup{kVms, 0, 0}).add(SetMeta{MetaKey::mark, 0});
+  return {by_port.done(), by_mac.done()};
+}
+
+// Two networks never meet, also on one bridge that is not ours. The mark is the destination's VNID
+// when it begins, see to_network().
 std::vector<Rule> isolation(Vnid vnid) {
-  RuleBuilder by_port("another network");
-  load_place(by_port, Way::from).add(Lookup{kVmsAtPorts, 0, 0});
-  RuleBuilder by_mac("another network");
-  by_mac.load(kSourceMac, 0).add(Lookup{kVms, 0, 0});
-  const auto drop_others = [&](RuleBuilder& rule) {
-    return rule.add(SetMeta{MetaKey::mark, 0})
-        .add(LoadMeta{MetaKey::mark, 0})
-        .add(Compare{0, network_number(vnid), false})
-        .drop();
-  };
-  return {drop_others(by_port), drop_others(by_mac)};
+  return {RuleBuilder().jump(kMarkSource), RuleBuilder("another network")
+                                               .add(LoadMeta{MetaKey::mark, 0})
+                                               .add(Compare{0, network_number(vnid), false})
+                                               .drop()};
 }
 
 std::vector<Rule> to_vm_rules(Vnid vnid, const std::vector<Intent>& intents) {
@@ -551,7 +558,9 @@ Table frame(const std::vector<std::string>& guarded) {
                 {"input", base(NF_BR_LOCAL_IN, from_rules())},
                 {"output", base(NF_BR_LOCAL_OUT, std::move(output))},
                 {kSourceGuard, {std::nullopt, guard_rules(false)}},
-                {kLeaseGuard, {std::nullopt, guard_rules(true)}}};
+                {kLeaseGuard, {std::nullopt, guard_rules(true)}},
+                {kLearnPort, {std::nullopt, {learn_port()}}},
+                {kMarkSource, {std::nullopt, mark_source_rules()}}};
   return out;
 }
 
