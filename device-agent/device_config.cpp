@@ -100,6 +100,13 @@ std::string read_port(Section& section, std::string_view key) {
   return name;
 }
 
+// Whether a name with that prefix can be one of the pattern.
+bool overlap(std::string_view pattern, std::string_view prefix) {
+  if (!pattern.ends_with('*')) return pattern.starts_with(prefix);
+  pattern.remove_suffix(1);
+  return pattern.starts_with(prefix) || prefix.starts_with(pattern);
+}
+
 LinuxOptions read_linux(Section& section) {
   LinuxOptions out;
   out.network_namespace = section.text("network-namespace");
@@ -111,6 +118,11 @@ LinuxOptions read_linux(Section& section) {
       section.problem("guarded-ports", "'" + pattern +
                                            "' is no name of a port, nor the beginning of one "
                                            "and an asterisk, like vm* or eth1");
+    }
+    for (const std::string_view own : {nft::kBridgePrefix, nft::kVxlanPrefix}) {
+      if (!overlap(pattern, own)) continue;
+      section.problem("guarded-ports", "'" + pattern + "' covers names that Tenet gives links of " +
+                                           "its own: " + std::string(own) + "...");
     }
     out.guarded_ports.push_back(pattern);
   }

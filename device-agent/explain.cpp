@@ -10,12 +10,6 @@ bool contains(const std::vector<IpAddress>& list, const IpAddress& address) {
   return std::find(list.begin(), list.end(), address) != list.end();
 }
 
-// RFC 4291 section 2.5.6.
-bool is_link_local(const IpAddress& address) {
-  return address.family() == Family::ipv6 && address.bytes()[0] == 0xfe &&
-         (address.bytes()[1] & 0xc0) == 0x80;
-}
-
 // What a VM says before it has an address: DHCP discovery (RFC 2131), detection of duplicates
 // (RFC 4862).
 bool is_beginning(const Packet& packet) {
@@ -29,10 +23,8 @@ std::optional<Verdict> guard_source(const Vm& vm, bool snooping, const Packet& p
                                     const std::vector<IpAddress>& leased) {
   const bool ipv4 = packet.ethertype == ethertype::kIpv4;
   if (!ipv4 && packet.ethertype != ethertype::kIpv6) return std::nullopt;
-  if (contains(vm.addresses, packet.source) || is_beginning(packet) ||
-      is_link_local(packet.source)) {
-    return std::nullopt;
-  }
+  const bool own = contains(vm.addresses, packet.source) || packet.source == link_local(vm.mac);
+  if (own || is_beginning(packet)) return std::nullopt;
   const std::string source = packet.source.text();
   if (!vm.addresses.empty()) {
     return Verdict{Action::deny, "source guard: " + source + " is no address of the VM"};
@@ -45,6 +37,11 @@ bool from_dhcp_server(const Packet& packet) {
   const std::uint16_t port = packet.ethertype == ethertype::kIpv4 ? 67 : 547;
   const bool ip = packet.ethertype == ethertype::kIpv4 || packet.ethertype == ethertype::kIpv6;
   return ip && packet.protocol == ip_protocol::kUdp && packet.source_port == port;
+}
+
+bool is_router_advertisement(const Packet& packet) {
+  return packet.ethertype == ethertype::kIpv6 && packet.protocol == ip_protocol::kIcmpv6 &&
+         packet.icmp_type == 134;
 }
 
 }  // namespace
@@ -60,6 +57,9 @@ Verdict explain(const Vm& vm, const std::vector<Intent>& intents, const Packet& 
     if (auto denied = guard_source(vm, snooping, packet, leased)) return *denied;
     if (snooping && from_dhcp_server(packet)) {
       return {Action::deny, "dhcp-snooping: no VM is a DHCP server"};
+    }
+    if (snooping && is_router_advertisement(packet)) {
+      return {Action::deny, "dhcp-snooping: no VM is a router that gives addresses"};
     }
   }
   const Filter* filter = find_intent<Filter>(intents);

@@ -53,6 +53,9 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
+// The link-local address that follows from a MAC (RFC 4291 appendix A).
+IpAddress link_local(const Mac& mac);
+
 // An address and a length; all bits behind the length are zero.
 class Prefix {
  public:

@@ -38,12 +38,21 @@ struct Write {
   bool operator==(const Write&) const = default;
 };
 
-enum class MetaKey : std::uint8_t { in_port, out_port, protocol, priority, mark };
+enum class MetaKey : std::uint8_t { in_port, out_port, ethertype, protocol, priority, mark };
 
 struct LoadMeta {
   MetaKey key = MetaKey::in_port;
   Slot slot = 0;
   bool operator==(const LoadMeta&) const = default;
+};
+
+// Loads bytes of an IPv6 extension header. A packet without it does not match the rule.
+struct LoadExtension {
+  std::uint8_t type = 0;
+  std::uint16_t offset = 0;
+  std::uint16_t length = 0;
+  Slot slot = 0;
+  bool operator==(const LoadExtension&) const = default;
 };
 
 struct SetMeta {
@@ -141,8 +150,9 @@ struct Foreign {
   bool operator==(const Foreign&) const = default;
 };
 
-using Expression = std::variant<Load, Write, LoadMeta, SetMeta, Compare, Between, Bitwise, Constant,
-                                Verdict, Lookup, Update, Duplicate, Queue, Foreign>;
+using Expression =
+    std::variant<Load, Write, LoadMeta, LoadExtension, SetMeta, Compare, Between, Bitwise, Constant,
+                 Verdict, Lookup, Update, Duplicate, Queue, Foreign>;
 
 struct Rule {
   std::vector<Expression> expressions;

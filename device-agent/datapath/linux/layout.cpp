@@ -137,9 +137,14 @@ std::map<std::string, std::string> Layout::mirrored() const {
   return out;
 }
 
+bool Layout::mirrors(Vnid vnid) const {
+  const auto network = networks_.find(vnid);
+  return network != networks_.end() && !network->second.sensor.empty();
+}
+
 bool Layout::is_sensor(const std::string& port) const {
-  return mirrors() && std::any_of(networks_.begin(), networks_.end(),
-                                  [&](const auto& n) { return n.second.sensor == port; });
+  return mirroring_ != 0 && std::any_of(networks_.begin(), networks_.end(),
+                                        [&](const auto& n) { return n.second.sensor == port; });
 }
 
 std::map<std::string, Vnid> Layout::ports() const {

@@ -31,7 +31,7 @@ class Layout {
   SegmentPlans plans() const;
   // Port -> sensor, of networks whose traffic is copied.
   std::map<std::string, std::string> mirrored() const;
-  bool mirrors() const { return mirroring_ != 0; }
+  bool mirrors(Vnid vnid) const;
   bool is_sensor(const std::string& port) const;
   std::map<std::string, Vnid> ports() const;
 

@@ -87,8 +87,18 @@ Result<void> request(NetlinkSocket& socket, const std::string& what, std::uint16
   auto refused = socket.transact(messages);
   if (!refused) return fail(refused.error());
   if (refused->empty()) return {};
-  return fail(Code::unsupported,
-              "the kernel refuses to " + what + ": " + std::strerror(refused->front().number));
+  const int number = refused->front().number;
+  return fail(number == EEXIST ? Code::policy_conflict : Code::unsupported,
+              "the kernel refuses to " + what + ": " + std::strerror(number));
+}
+
+// The device is no part of a tenant's network: not even a link-local address (RFC 4862).
+void put_no_address(nlmsghdr* header) {
+  nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+  nlattr* ipv6 = mnl_attr_nest_start(header, AF_INET6);
+  mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  mnl_attr_nest_end(header, ipv6);
+  mnl_attr_nest_end(header, families);
 }
 
 // A new link of ours, in the group from the start.
@@ -102,6 +112,7 @@ Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kin
                    mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
                    mnl_attr_put_u32(header, IFLA_GROUP, kLinkGroup);
                    if (master != 0) mnl_attr_put_u32(header, IFLA_MASTER, master);
+                   put_no_address(header);
                    nlattr* about = mnl_attr_nest_start(header, IFLA_LINKINFO);
                    mnl_attr_put_str(header, IFLA_INFO_KIND, kind);
                    nlattr* data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
@@ -115,6 +126,10 @@ Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kin
 void put_bridge(nlmsghdr* header, const BridgeLink& bridge) {
   mnl_attr_put_u8(header, IFLA_BR_MCAST_SNOOPING, bridge.snooping ? 1 : 0);
   mnl_attr_put_u8(header, IFLA_BR_MCAST_QUERIER, bridge.snooping ? 1 : 0);
+  // Nothing is learnt from frames that no rule sees.
+  constexpr std::uint32_t kNoLearning = 1U << BR_BOOLOPT_NO_LL_LEARN;
+  const br_boolopt_multi options{kNoLearning, kNoLearning};
+  mnl_attr_put(header, IFLA_BR_MULTI_BOOLOPT, sizeof options, &options);
 }
 
 void put_vxlan(nlmsghdr* header, const VxlanLink& vxlan) {
@@ -206,8 +221,14 @@ Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const Bri
 
 Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const VxlanLink& vxlan,
                        std::uint32_t master) {
-  return add(
+  auto added = add(
       socket, name, "vxlan", [&](nlmsghdr* header) { put_vxlan(header, vxlan); }, master);
+  if (added || added.error().code != Code::policy_conflict) return added;
+  const std::string vni = std::to_string(vxlan.vni);
+  return fail(
+      Code::policy_conflict,
+      "another VXLAN device of this machine has VNI " + vni + " (ip -d link show type vxlan)",
+      {.entry = "virtual-network vni " + vni});
 }
 
 Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index) {

@@ -5,7 +5,10 @@
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
+#include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +36,7 @@ class LinuxDriver : public Driver {
   void watch(std::function<void()> drifted) override;
 
  private:
+  // Of the ports that a delta speaks of: whose they were.
   using PortOwners = std::map<std::string, std::optional<Vnid>>;
   struct Sockets {
     NetlinkSocket netfilter;
@@ -43,28 +47,40 @@ class LinuxDriver : public Driver {
   LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets sockets,
               Capabilities capabilities);
 
-  // Makes the kernel what `wanted` says; the layout says the same already.
-  Result<std::vector<std::string>> make(const DatapathState& wanted);
-  std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
-                                     const PortOwners& owners);
-  std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta,
-                                             const SegmentPlans& before);
-  void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
-  void shrink_segments(const SegmentPlans& before);
   // Commits, and keeps account of whether anybody else has.
   Result<std::vector<nft::Transaction::Refusal>> commit(const nft::Transaction& transaction);
-  nft::Table wanted_table(const DatapathState& wanted) const;
-  // Add what the kernel's tables lack. Errors: io.
-  Result<void> add_table(nft::Transaction& out, const DatapathState& wanted);
-  Result<std::vector<Error>> add_mirrors(nft::Transaction& out);  // says what is not there
-  Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
-  std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
-  Result<void> add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta);
-  std::vector<DriverRefusal> explain_refusal(
-      const DatapathDelta& delta, const std::vector<nft::Transaction::Refusal>& refused) const;
 
+  // ---- restore: linux_restore.cpp
+  // Makes the kernel what `all` says, as far as it can.
+  Result<std::vector<std::string>> make(const DatapathState& all);
+  DatapathState enforceable(const DatapathState& wanted, std::vector<Error>& missing);
+  // What was sent. `anew`: whatever is there is replaced as a whole.
+  Result<nft::Transaction> commit_tables(const DatapathState& wanted, std::vector<Error>& missing,
+                                         bool anew);
+  nft::Table wanted_table(const DatapathState& wanted) const;
+  Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted, bool anew);
+  void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
+  Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
+  // What ports lack of guards and copies; says which sensors are not there. Errors: io.
+  Result<std::vector<Error>> add_ports(nft::Transaction& out);
+
+  // ---- apply: linux_apply.cpp
+  std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
+                                     const PortOwners& owners);
+  std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
+  std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta, const SegmentPlans& before,
+                                             const PortOwners& owners);
+  Result<void> make_room(const SegmentPlans& before, const PortOwners& owners);
+  void join_moved_ports(const PortOwners& owners);
+  void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
+  void shrink_segments(const SegmentPlans& before);
+  bool touches_mirrors(const DatapathDelta& delta) const;
+  Result<void> add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta);
+
+  // ---- events: linux_events.cpp
   void await_events();
   void on_events();
+  bool lost(const std::set<std::string>& links);
   bool is_foundation(const std::string& port) const;
   void check_ports(const std::set<std::string>& ports);
 
@@ -73,12 +89,17 @@ class LinuxDriver : public Driver {
   Capabilities capabilities_;
   SegmentKeeper segments_;
   Layout layout_;
-  // The kernel's generation when our table was last known to be what apply() and restore() said;
+  // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;
   std::vector<nft::Element> leases_;  // as of the last look, should the table be lost
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};
 };
+
+// The kernel is not in the state that we left it in.
+bool means_drift(int number);
+std::string change_text(const nft::Transaction::Refusal& refusal);
+Error no_sensor(const std::string& sensor);
 
 }  // namespace tenet::device

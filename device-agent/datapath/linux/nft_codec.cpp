@@ -40,7 +40,16 @@ Ptr made(typename Ptr::pointer object) {
 }
 
 std::uint16_t family_of(const TableName& table) {
-  return table.family == TableFamily::bridge ? NFPROTO_BRIDGE : NFPROTO_NETDEV;
+  switch (table.family) {
+    case TableFamily::bridge:
+      return NFPROTO_BRIDGE;
+    case TableFamily::netdev:
+      return NFPROTO_NETDEV;
+    case TableFamily::inet:
+      return NFPROTO_INET;
+    default:
+      return NFPROTO_ARP;
+  }
 }
 
 // nft's mark of a verdict map.
@@ -96,7 +105,9 @@ nftnl_set_elem* make_element(const Element& element) {
   } else if (const auto* verdict = std::get_if<Verdict>(&element.data)) {
     nftnl_set_elem_set_u32(out, NFTNL_SET_ELEM_VERDICT,
                            static_cast<std::uint32_t>(verdict_number(verdict->code)));
-    nftnl_set_elem_set_str(out, NFTNL_SET_ELEM_CHAIN, verdict->chain.c_str());
+    if (!verdict->chain.empty()) {
+      nftnl_set_elem_set_str(out, NFTNL_SET_ELEM_CHAIN, verdict->chain.c_str());
+    }
   }
   return out;
 }

@@ -30,9 +30,10 @@ constexpr std::array<std::pair<VerdictCode, std::int32_t>, 5> kVerdicts{
      {VerdictCode::go_to, NFT_GOTO},
      {VerdictCode::back, NFT_RETURN}}};
 
-constexpr std::array<std::pair<MetaKey, std::uint32_t>, 5> kMetaKeys{
+constexpr std::array<std::pair<MetaKey, std::uint32_t>, 6> kMetaKeys{
     {{MetaKey::in_port, NFT_META_IIFNAME},
      {MetaKey::out_port, NFT_META_OIFNAME},
+     {MetaKey::ethertype, NFT_META_PROTOCOL},
      {MetaKey::protocol, NFT_META_L4PROTO},
      {MetaKey::priority, NFT_META_PRIORITY},
      {MetaKey::mark, NFT_META_MARK}}};
@@ -97,6 +98,15 @@ struct Writer {
     nftnl_expr* e = make("meta");
     nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, meta_number(x.key));
     nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_of(x.slot));
+    return e;
+  }
+  nftnl_expr* operator()(const LoadExtension& x) const {
+    nftnl_expr* e = make("exthdr");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, register_of(x.slot));
+    nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, x.type);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, x.offset);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, x.length);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
     return e;
   }
   nftnl_expr* operator()(const SetMeta& x) const {
@@ -212,6 +222,17 @@ Expression read_meta(const nftnl_expr* e) {
   return SetMeta{key->first, slot_in(e, NFTNL_EXPR_META_SREG).value_or(0)};
 }
 
+Expression read_extension(const nftnl_expr* e) {
+  const auto slot = slot_in(e, NFTNL_EXPR_EXTHDR_DREG);
+  if (!slot || nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OP) != NFT_EXTHDR_OP_IPV6) {
+    return Foreign{"exthdr"};
+  }
+  return LoadExtension{nftnl_expr_get_u8(e, NFTNL_EXPR_EXTHDR_TYPE),
+                       static_cast<std::uint16_t>(nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_OFFSET)),
+                       static_cast<std::uint16_t>(nftnl_expr_get_u32(e, NFTNL_EXPR_EXTHDR_LEN)),
+                       *slot};
+}
+
 Expression read_compare(const nftnl_expr* e) {
   const std::uint32_t op = nftnl_expr_get_u32(e, NFTNL_EXPR_CMP_OP);
   if (op != NFT_CMP_EQ && op != NFT_CMP_NEQ) return Foreign{"cmp"};
@@ -313,7 +334,8 @@ struct Reader {
   std::string_view name;
   Expression (*read)(const nftnl_expr*);
 };
-constexpr std::array<Reader, 10> kReaders{{{"payload", read_payload},
+constexpr std::array<Reader, 11> kReaders{{{"payload", read_payload},
+                                           {"exthdr", read_extension},
                                            {"meta", read_meta},
                                            {"cmp", read_compare},
                                            {"range", read_range},

@@ -2,10 +2,12 @@
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "device-agent/datapath/linux/rule_builder.h"
 
@@ -13,13 +15,12 @@ namespace tenet::device::nft {
 namespace {
 
 // VMs, by what tells them apart.
-const std::string kVmsAtPorts = "vms-at-ports";   // port, MAC -> VNID
-const std::string kVms = "vms";                   // MAC -> VNID, for VMs that name no port
-const std::string kPorts = "ports";               // port -> VNID, for what goes to many
-const std::string kLearntPorts = "learnt-ports";  // the same, found out from packets
-const std::string kAddresses4 = "addresses4";     // MAC, IPv4 address
-const std::string kAddresses6 = "addresses6";     // MAC, IPv6 address
-const std::string kUnaddressed = "unaddressed";   // MAC of VMs whose addresses nobody told
+const std::string kVmsAtPorts = "vms-at-ports";  // port, MAC -> VNID
+const std::string kVms = "vms";                  // MAC -> VNID, for VMs that name no port
+const std::string kPorts = "ports";              // port -> VNID, for what goes to many
+const std::string kAddresses4 = "addresses4";    // MAC, IPv4 address
+const std::string kAddresses6 = "addresses6";    // MAC, IPv6 address
+const std::string kUnaddressed = "unaddressed";  // MAC of VMs whose addresses nobody told
 // VNID -> chain.
 const std::string kAdmitNetworks = "admit-networks";
 const std::string kFromNetworks = "from-networks";
@@ -33,7 +34,7 @@ const std::string kSourceGuard = "source-guard";
 const std::string kLeaseGuard = "lease-guard";
 // Chains that are not a network's own, since the kernel looks at every element of a map again
 // whenever a chain refers to it anew: a change of policy shall not cost what its VMs count.
-const std::string kLearnPort = "learn-port";
+const std::string kFirstFragment = "first-fragment";
 const std::string kMarkSource = "mark-source";
 
 constexpr std::uint16_t kVlanTag = 0x8100;     // IEEE 802.1Q
@@ -43,12 +44,8 @@ constexpr std::uint16_t kServiceTag = 0x88A8;  // IEEE 802.1ad
 constexpr std::int32_t kPriority = -200;
 
 constexpr std::uint64_t kLimitTimeout = 10'000;  // ms; a bucket that rests is full after one second
-constexpr std::uint64_t kLearntTimeout = 300'000;  // ms; as bridges forget (IEEE 802.1D clause 7.9)
 // The most that talk within the time-out. A bucket beyond would not be kept, and limit nothing.
 constexpr std::uint32_t kDynamicSize = 1U << 20;
-
-// Where the value of a map's new element stands, behind the longest key.
-constexpr Slot kValue = 8;
 
 // A frame of 64 KiB (segmentation offload) must fit into the bucket, however low the rate.
 constexpr std::uint32_t kBurst = 65'536;
@@ -106,7 +103,6 @@ std::map<std::string, SetSpec> all_sets() {
       {kVmsAtPorts, to_number(types({kPortType, kMacType}), 24)},
       {kVms, to_number(kMacType, 6)},
       {kPorts, to_number(kPortType, 16)},
-      {kLearntPorts, dynamic(to_number(kPortType, 16), kLearntTimeout)},
       {kAddresses4, plain(types({kMacType, kIpv4Type}), 12)},
       {kAddresses6, plain(types({kMacType, kIpv6Type}), 24)},
       {kUnaddressed, plain(kMacType, 6)},
@@ -118,6 +114,10 @@ std::map<std::string, SetSpec> all_sets() {
       {kLimitsToPorts, dynamic(plain(types({kPortType, kMarkType, kMarkType}), 24), kLimitTimeout)},
       {std::string(kLeases), dynamic(plain(types({kMacType, kIpv4Type}), 12), 0)},
   };
+}
+
+void append(std::vector<Rule>& out, std::vector<Rule> more) {
+  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 // ---- base chains -----------------------------------------------------------------------------
@@ -166,10 +166,10 @@ Rule by_destination_mac() {
   return to_network(std::move(rule), kVms, kToNetworks);
 }
 
-Rule many_by_port(const std::string& ports) {
+Rule many_by_port() {
   RuleBuilder rule;
   rule.multicast().out_port(0);
-  return to_network(std::move(rule), ports, kToNetworks);
+  return to_network(std::move(rule), kPorts, kToNetworks);
 }
 
 void guard(std::vector<Rule>& out, MetaKey direction, const std::vector<std::string>& guarded) {
@@ -182,10 +182,11 @@ std::vector<Rule> from_rules() {
   return {by_place(Way::from, kFromNetworks), by_source_mac(kFromNetworks)};
 }
 
+// VMs that name no port are not behind a guarded one: what is flooded there is not for them.
 std::vector<Rule> to_rules(const std::vector<std::string>& guarded) {
-  std::vector<Rule> out{by_place(Way::to, kToNetworks), by_destination_mac(), many_by_port(kPorts),
-                        many_by_port(kLearntPorts)};
+  std::vector<Rule> out{by_place(Way::to, kToNetworks), many_by_port()};
   guard(out, MetaKey::out_port, guarded);
+  out.push_back(by_destination_mac());
   return out;
 }
 
@@ -193,9 +194,9 @@ std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
   std::vector<Rule> out{
       RuleBuilder("overlay").port(MetaKey::in_port, kOverlayPorts).accept(),
       by_place(Way::from, kAdmitNetworks),
-      by_source_mac(kAdmitNetworks),
   };
   guard(out, MetaKey::in_port, guarded);
+  out.push_back(by_source_mac(kAdmitNetworks));
   return out;
 }
 
@@ -213,14 +214,15 @@ std::vector<Rule> querier_rules() {
               .ethertype(ethertype::kIpv6)
               .protocol(ip_protocol::kIcmpv6)
               .is(kIcmpType, "\x82")
-              .accept()};
+              .accept(),
+          RuleBuilder("not of the device").port(MetaKey::out_port, kOverlayPorts).drop()};
 }
 
 // ---- the source guard ------------------------------------------------------------------------
 
 RuleBuilder tagged(std::uint16_t tag) {
   RuleBuilder rule("no tagged frames");
-  rule.ethertype(tag);
+  rule.is(kTypeField, big_endian(tag));
   return rule;
 }
 
@@ -231,13 +233,6 @@ RuleBuilder& load_binding(RuleBuilder& rule, const Load& mac, const Load& addres
 
 const Bytes kAny4(4, '\0');
 const Bytes kAny6(16, '\0');
-const Bytes kLinkLocal = "\xfe\x80";  // fe80::/10
-const Bytes kLinkLocalMask = "\xff\xc0";
-
-Load first_two(Load field) {
-  field.length = 2;
-  return field;
-}
 
 std::vector<Rule> arp_guard() {
   RuleBuilder own;
@@ -261,12 +256,12 @@ std::vector<Rule> ipv4_guard() {
                           .back()};
 }
 
+// Among the addresses is the link-local one that follows from the MAC (RFC 4291 appendix A).
 std::vector<Rule> ipv6_guard() {
   RuleBuilder foreign("advertises another's address");
   foreign.ethertype(ethertype::kIpv6)
       .protocol(ip_protocol::kIcmpv6)
       .is(kIcmpType, "\x88")
-      .masked(first_two(kNeighbourTarget), kLinkLocalMask, kLinkLocal, false)
       .load(kSourceMac, 0)
       .in_set(kUnaddressed, 0, true);
   load_binding(foreign, kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
@@ -274,15 +269,27 @@ std::vector<Rule> ipv6_guard() {
   own.ethertype(ethertype::kIpv6);
   load_binding(own, kSourceMac, kIpv6Source).in_set(kAddresses6, 0);
   return {foreign.drop(), own.back(),
-          RuleBuilder("link-local")
-              .ethertype(ethertype::kIpv6)
-              .masked(first_two(kIpv6Source), kLinkLocalMask, kLinkLocal)
-              .back(),
           RuleBuilder("detection of duplicates, RFC 4862")
               .ethertype(ethertype::kIpv6)
               .is(kIpv6Source, kAny6)
               .protocol(ip_protocol::kIcmpv6)
               .back()};
+}
+
+// IPv6: the first fragment tells the ports (RFC 7112), or rules that look for them would not see
+// it.
+Rule check_fragment() {
+  constexpr std::uint8_t kFragmentHeader = 44;
+  return RuleBuilder()
+      .add(LoadExtension{kFragmentHeader, 2, 2, 0})
+      .add(Bitwise{0, "\xff\xf8", Bytes(2, '\0')})
+      .add(Compare{0, Bytes(2, '\0')})
+      .jump(kFirstFragment);
+}
+
+std::vector<Rule> first_fragment_rules() {
+  return {RuleBuilder().load({Header::transport, 0, 4}, 0).back(),
+          RuleBuilder("ports are hidden").drop()};
 }
 
 Rule leased(std::uint16_t type, const Load& address) {
@@ -300,13 +307,9 @@ std::vector<Rule> unaddressed_guard(bool leases) {
           leased(ethertype::kIpv4, kIpv4Source), leased(ethertype::kArp, kArpSenderIp)};
 }
 
-void append(std::vector<Rule>& out, std::vector<Rule> more) {
-  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 // Comes back if the sender may call itself what it does.
 std::vector<Rule> guard_rules(bool leases) {
-  std::vector<Rule> out{tagged(kVlanTag).drop(), tagged(kServiceTag).drop()};
+  std::vector<Rule> out{tagged(kVlanTag).drop(), tagged(kServiceTag).drop(), check_fragment()};
   append(out, arp_guard());
   append(out, ipv4_guard());
   append(out, ipv6_guard());
@@ -412,6 +415,7 @@ Rule forget_lease() {
       .done();
 }
 
+// Who gives addresses to others: servers of DHCP, and routers (RFC 4861 section 4.2).
 std::vector<Rule> no_servers() {
   const auto from_port = [](std::uint16_t type, std::uint16_t port) {
     return RuleBuilder("no dhcp server")
@@ -420,7 +424,12 @@ std::vector<Rule> no_servers() {
         .is(kSourcePort, big_endian(port))
         .drop();
   };
-  return {from_port(ethertype::kIpv4, 67), from_port(ethertype::kIpv6, 547)};
+  return {from_port(ethertype::kIpv4, 67), from_port(ethertype::kIpv6, 547),
+          RuleBuilder("no router")
+              .ethertype(ethertype::kIpv6)
+              .protocol(ip_protocol::kIcmpv6)
+              .is(kIcmpType, "\x86")
+              .drop()};
 }
 
 // The end of what passes: on, or through the inspector.
@@ -430,22 +439,9 @@ Rule passed(const std::vector<Intent>& intents) {
   return RuleBuilder("inspector").add(Queue{inspect->queue, inspect->open}).done();
 }
 
-// The port of a VM that did not name it: what goes to many has to find it.
-Rule learn_port() {
-  return RuleBuilder("learn")
-      .load(kSourceMac, 0)
-      .add(Lookup{kVms, 0, 0})
-      .add(SetMeta{MetaKey::mark, 0})
-      .in_port(0)
-      .add(LoadMeta{MetaKey::mark, kValue})
-      .add(Update{UpdateKind::update, kLearntPorts, 0, kValue, kLearntTimeout})
-      .done();
-}
-
 std::vector<Rule> admit_rules(const std::vector<Intent>& intents) {
   const bool leases = find_intent<DhcpGuard>(intents) != nullptr;
-  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard),
-                        RuleBuilder().jump(kLearnPort), unmarked()};
+  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard), unmarked()};
   if (leases) out.push_back(forget_lease());
   if (const RateLimit* limit = limit_of(intents, Direction::from_vm)) {
     out.push_back(mac_limit(kLimitsFrom, kSourceMac, RuleBuilder("limit " + limit->rate.text()),
@@ -482,13 +478,14 @@ std::vector<Rule> from_vm_rules(const std::vector<Intent>& intents) {
   return out;
 }
 
-// The mark is the VNID of the source then, or what it was if that is no VM.
+// The mark is the VNID of the source then, or what it was if that is no VM. It is also the place
+// for what every frame to a VM has to pass.
 std::vector<Rule> mark_source_rules() {
   RuleBuilder by_port;
   load_place(by_port, Way::from).add(Lookup{kVmsAtPorts, 0, 0}).add(SetMeta{MetaKey::mark, 0});
   RuleBuilder by_mac;
   by_mac.load(kSourceMac, 0).add(Lookup{kVms, 0, 0}).add(SetMeta{MetaKey::mark, 0});
-  return {by_port.done(), by_mac.done()};
+  return {check_fragment(), by_port.done(), by_mac.done()};
 }
 
 // Two networks never meet, also on one bridge that is not ours. The mark is the destination's VNID
@@ -531,8 +528,18 @@ const TableName& bridge_table() {
   return kName;
 }
 
-const TableName& mirror_table() {
+const TableName& port_table() {
   static const TableName kName{TableFamily::netdev, "tenet"};
+  return kName;
+}
+
+const TableName& stack_table() {
+  static const TableName kName{TableFamily::inet, "tenet"};
+  return kName;
+}
+
+const TableName& arp_table() {
+  static const TableName kName{TableFamily::arp, "tenet"};
   return kName;
 }
 
@@ -559,7 +566,7 @@ Table frame(const std::vector<std::string>& guarded) {
                 {"output", base(NF_BR_LOCAL_OUT, std::move(output))},
                 {kSourceGuard, {std::nullopt, guard_rules(false)}},
                 {kLeaseGuard, {std::nullopt, guard_rules(true)}},
-                {kLearnPort, {std::nullopt, {learn_port()}}},
+                {kFirstFragment, {std::nullopt, first_fragment_rules()}},
                 {kMarkSource, {std::nullopt, mark_source_rules()}}};
   return out;
 }
@@ -591,8 +598,13 @@ Table member_part(Vnid vnid, const Vm& vm) {
   } else {
     out.elements[kVmsAtPorts] = {{port_bytes(vm.port) + padded(mac), network}};
   }
-  if (vm.addresses.empty()) out.elements[kUnaddressed] = {{mac}};
-  for (const IpAddress& address : vm.addresses) {
+  if (vm.addresses.empty()) {
+    out.elements[kUnaddressed] = {{mac}};
+    return out;
+  }
+  std::set<IpAddress> addresses(vm.addresses.begin(), vm.addresses.end());
+  addresses.insert(link_local(vm.mac));
+  for (const IpAddress& address : addresses) {
     const bool ipv4 = address.family() == Family::ipv4;
     out.elements[ipv4 ? kAddresses4 : kAddresses6].push_back(
         {padded(mac) + address_bytes(address)});
@@ -606,12 +618,59 @@ Table port_part(Vnid vnid, const std::string& port) {
   return out;
 }
 
+namespace {
+
+// In the order in which packets meet them.
+constexpr std::int32_t kGuardPriority = -10;
+constexpr std::int32_t kMirrorPriority = 0;
+
+Chain not_for_the_device(std::uint32_t hook, const std::vector<std::string>& guarded) {
+  std::vector<std::string> ports = guarded;
+  ports.push_back(std::string(kBridgePrefix) + "*");
+  ports.push_back(kOverlayPorts);
+  Chain out{Hook{hook, kPriority}, {}};
+  for (const std::string& port : ports) {
+    out.rules.push_back(RuleBuilder("not for the device").port(MetaKey::in_port, port).drop());
+  }
+  return out;
+}
+
+}  // namespace
+
+Table stack_frame(const std::vector<std::string>& guarded) {
+  Table out;
+  out.chains["prerouting"] = not_for_the_device(NF_INET_PRE_ROUTING, guarded);
+  Chain output{Hook{NF_INET_LOCAL_OUT, kPriority}, {}};
+  output.rules.push_back(RuleBuilder("not of the device")
+                             .port(MetaKey::out_port, std::string(kBridgePrefix) + "*")
+                             .drop());
+  out.chains["output"] = std::move(output);
+  return out;
+}
+
+Table arp_frame(const std::vector<std::string>& guarded) {
+  Table out;
+  out.chains["input"] = not_for_the_device(NF_ARP_IN, guarded);
+  return out;
+}
+
+Table guard_part(const std::string& port) {
+  Table out;
+  // Addresses 01-80-C2-00-00-00 to -0F (IEEE 802.1Q clause 8.6.3).
+  out.chains["guard-" + port] = {
+      Hook{NF_NETDEV_INGRESS, kGuardPriority, port},
+      {RuleBuilder("only a bridge may talk to its neighbour")
+           .masked(kDestinationMac, "\xff\xff\xff\xff\xff\xf0", Bytes("\x01\x80\xc2\0\0\0", 6))
+           .drop()}};
+  return out;
+}
+
 Table mirror_part(const std::string& port, std::uint32_t sensor) {
   const std::vector<Rule> rules{
       RuleBuilder("to the sensor").add(Constant{0, host_number(sensor)}).add(Duplicate{0}).done()};
   Table out;
-  out.chains["in-" + port] = {Hook{NF_NETDEV_INGRESS, 0, port}, rules};
-  out.chains["out-" + port] = {Hook{NF_NETDEV_EGRESS, 0, port}, rules};
+  out.chains["in-" + port] = {Hook{NF_NETDEV_INGRESS, kMirrorPriority, port}, rules};
+  out.chains["out-" + port] = {Hook{NF_NETDEV_EGRESS, kMirrorPriority, port}, rules};
   return out;
 }
 

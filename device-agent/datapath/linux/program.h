@@ -6,6 +6,9 @@
 //   forward        source -> from-VNID and destination -> to-VNID in one pass, so that no packet
 //   input, output  sees half of a change.
 //
+// Beside it stand three small tables: inet and arp keep tenants away from the device's own
+// addresses, netdev guards and copies port by port.
+//
 // A VM is an element or two of maps MAC -> VNID, whatever its policy; a policy is four chains,
 // whatever its VMs. The maps lead to numbers and not to chains, since the kernel checks every
 // element of a verdict map again with each element that it gains.
@@ -25,7 +28,9 @@ namespace tenet::device::nft {
 
 // Ours, and no others.
 const TableName& bridge_table();
-const TableName& mirror_table();
+const TableName& stack_table();
+const TableName& arp_table();
+const TableName& port_table();
 
 // The bridge of a VNID and its VXLAN device: at most 15 characters, as the kernel wants.
 inline constexpr std::string_view kBridgePrefix = "tb-";
@@ -42,6 +47,13 @@ Table network_part(Vnid vnid, const std::vector<Intent>& intents);
 Table member_part(Vnid vnid, const Vm& vm);
 // One port that VMs of the network name.
 Table port_part(Vnid vnid, const std::string& port);
+// What keeps the device's own addresses out of the tenants' reach: nothing that comes from a
+// guarded port, or from a network's bridge, is for the device itself.
+Table stack_frame(const std::vector<std::string>& guarded);
+Table arp_frame(const std::vector<std::string>& guarded);
+// A guarded port that is there: frames for the neighbouring bridge (LLDP, STP) end here, since the
+// kernel's bridge learns from them without asking anybody.
+Table guard_part(const std::string& port);
 // Copies of what passes that port to the sensor with that index.
 Table mirror_part(const std::string& port, std::uint32_t sensor);
 

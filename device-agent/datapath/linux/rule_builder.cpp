@@ -76,6 +76,10 @@ RuleBuilder& RuleBuilder::is(Load field, Bytes value) {
   return load(field, 0).add(Compare{0, std::move(value)});
 }
 
+RuleBuilder& RuleBuilder::ethertype(std::uint16_t value) {
+  return add(LoadMeta{MetaKey::ethertype, 0}).add(Compare{0, big_endian(value)});
+}
+
 RuleBuilder& RuleBuilder::protocol(std::uint8_t value) {
   return add(LoadMeta{MetaKey::protocol, 0}).add(Compare{0, Bytes(1, static_cast<char>(value))});
 }

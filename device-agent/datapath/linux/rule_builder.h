@@ -25,7 +25,7 @@ Bytes port_bytes(std::string_view port);  // 16 bytes
 // Where things are (IEEE 802.3, RFC 791, 8200, 826, 2131).
 inline constexpr Load kDestinationMac{Header::link, 0, 6};
 inline constexpr Load kSourceMac{Header::link, 6, 6};
-inline constexpr Load kEthertype{Header::link, 12, 2};
+inline constexpr Load kTypeField{Header::link, 12, 2};
 inline constexpr Load kArpSenderMac{Header::network, 8, 6};
 inline constexpr Load kArpSenderIp{Header::network, 14, 4};
 inline constexpr Load kIpv4Source{Header::network, 12, 4};
@@ -50,7 +50,8 @@ class RuleBuilder {
 
   // Conditions. They use slot 0 and what follows it.
   RuleBuilder& is(Load field, Bytes value);
-  RuleBuilder& ethertype(std::uint16_t value) { return is(kEthertype, big_endian(value)); }
+  // What the frame carries; a VLAN tag that a bridge has put on does not hide it.
+  RuleBuilder& ethertype(std::uint16_t value);
   RuleBuilder& protocol(std::uint8_t value);
   RuleBuilder& masked(Load field, Bytes mask, Bytes value, bool equal = true);
   RuleBuilder& within(Load field, const Prefix& prefix);

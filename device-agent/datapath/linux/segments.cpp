@@ -94,12 +94,45 @@ Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t b
   return set_master(socket_, (*port)->index, bridge);
 }
 
-Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan) {
-  auto bridge = ensure_bridge(bridge_name(vnid), plan);
-  if (!bridge) return fail(bridge.error());
-  if (auto made = ensure_vxlan(vxlan_name(vnid), plan, bridge->index); !made) return made;
+Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan, const SegmentPlan* before) {
+  const bool same =
+      before != nullptr && before->segment == plan.segment && before->snooping == plan.snooping;
+  std::uint32_t bridge = 0;
+  if (same) {
+    auto link = read_link(socket_, bridge_name(vnid));
+    if (!link) return fail(link.error());
+    if (*link) bridge = (*link)->index;
+  }
+  if (bridge == 0) {
+    auto made = ensure_bridge(bridge_name(vnid), plan);
+    if (!made) return fail(made.error());
+    bridge = made->index;
+    if (auto vxlan = ensure_vxlan(vxlan_name(vnid), plan, bridge); !vxlan) return vxlan;
+  }
   for (const std::string& port : plan.ports) {
-    if (auto done = ensure_port(port, bridge->index); !done) return done;
+    if (same && before->ports.contains(port)) continue;
+    if (auto done = ensure_port(port, bridge); !done) return done;
+  }
+  return {};
+}
+
+Result<void> SegmentKeeper::release(Vnid vnid) {
+  auto link = read_link(socket_, vxlan_name(vnid));
+  if (!link) return fail(link.error());
+  if (!*link || !(*link)->ours()) return {};
+  return remove_link(socket_, (*link)->index);
+}
+
+Result<void> SegmentKeeper::detach(const std::string& port) {
+  auto link = read_link(socket_, port);
+  if (!link) return fail(link.error());
+  if (!*link || (*link)->master == 0) return {};
+  auto links = read_links(socket_);
+  if (!links) return fail(links.error());
+  for (const auto& [name, other] : *links) {
+    if (other.index == (*link)->master && other.ours()) {
+      return set_master(socket_, (*link)->index, 0);
+    }
   }
   return {};
 }
@@ -155,6 +188,15 @@ Result<void> SegmentKeeper::restore(const SegmentPlans& plans, std::vector<std::
   auto before = read_links(socket_);
   if (!before) return fail(before.error());
   if (auto cleared = clear(plans, *before, repaired); !cleared) return cleared;
+  // Two networks may have exchanged their VNIDs' VNIs: first they all go, then they come.
+  for (const auto& [vnid, plan] : plans) {
+    const auto link = before->find(vxlan_name(vnid));
+    const bool changed = link != before->end() && link->second.vxlan &&
+                         (link->second.vxlan->vni != plan.segment.vni ||
+                          link->second.vxlan->group != plan.segment.group);
+    if (!changed) continue;
+    if (auto released = release(vnid); !released) return released;
+  }
   std::optional<Error> failed;
   for (const auto& [vnid, plan] : plans) {
     auto made = ensure(vnid, plan);

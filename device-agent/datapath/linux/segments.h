@@ -17,10 +17,16 @@ class SegmentKeeper {
   SegmentKeeper(NetlinkSocket& socket, Underlay underlay)
       : socket_(socket), underlay_(std::move(underlay)) {}
 
-  // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about. A
-  // port that is not there joins when it comes: call again then. Errors: unsupported, with the
-  // culprit; some of it may be there then.
-  Result<void> ensure(Vnid vnid, const SegmentPlan& plan);
+  // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about.
+  // What `before` has is taken for made, if that is given. A port that is not there joins when it
+  // comes: call again then. Errors: unsupported, policy-conflict, with the culprit; some of it may
+  // be there then.
+  Result<void> ensure(Vnid vnid, const SegmentPlan& plan, const SegmentPlan* before = nullptr);
+  // Takes away the VXLAN device of a segment that goes or changes, so that its VNI is free for
+  // another.
+  Result<void> release(Vnid vnid);
+  // Takes the port out of whichever of our bridges it is in.
+  Result<void> detach(const std::string& port);
   // Takes away what `before` has and `after` has not. Errors: unsupported, io.
   Result<void> remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after);
   // Every link of ours as the plans say, and no others; adds what differed to `repaired`. Errors:

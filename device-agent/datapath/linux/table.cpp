@@ -136,7 +136,11 @@ std::vector<Change> difference(Table from, Table to) {
     element_changes(set, old == nullptr ? kNone : *old, elements, removed, added);
   }
   for (const auto& [set, elements] : from.elements) {
-    if (!to.elements.contains(set)) element_changes(set, elements, kNone, removed, added);
+    // With a set go its elements, also those of a kind that we never make.
+    const bool set_goes = from.sets.contains(set) && !to.sets.contains(set);
+    if (!to.elements.contains(set) && !set_goes) {
+      element_changes(set, elements, kNone, removed, added);
+    }
   }
   // Elements point at chains: they go before the chains, and come after them.
   move_into(out, std::move(removed));

@@ -13,7 +13,7 @@
 
 namespace tenet::device::nft {
 
-enum class TableFamily : std::uint8_t { bridge, netdev };
+enum class TableFamily : std::uint8_t { bridge, netdev, inet, arp };
 
 struct TableName {
   TableFamily family = TableFamily::bridge;

@@ -159,11 +159,14 @@ std::string describe_case(const Vm& vm, const std::vector<Intent>& intents, cons
 // One policy and VM on a device, with packets whose outcome is known from what arrives.
 class Differential {
  public:
-  Differential() : driver_(world_.driver()), at_vm_("far-vm1"), at_uplink_("far-up0") {
+  Differential()
+      : driver_(world_.driver()),
+        at_port_("far-vm1"),
+        elsewhere_("far-side0"),
+        at_uplink_("far-up0") {
     EXPECT_TRUE(driver_->restore({}));
     // The bridge has to know where both ends are, so that nothing is flooded.
     run("bridge fdb add 52:54:00:00:01:01 dev up0 master static");
-    run("bridge fdb add 52:54:00:00:00:01 dev vm1 master static");
   }
 
   void install(const Vm& vm, const std::vector<Intent>& intents) {
@@ -173,21 +176,25 @@ class Differential {
     const auto refusals = driver_->apply(difference(state_, next));
     for (const auto& refusal : refusals) ADD_FAILURE() << describe(refusal.error);
     state_ = std::move(next);
+    // A VM that names no port is behind one that nobody guards.
+    at_vm_ = vm.port.empty() ? &elsewhere_ : &at_port_;
+    run(std::string("bridge fdb replace 52:54:00:00:00:01 master static dev ") +
+        (vm.port.empty() ? "side0" : "vm1"));
   }
 
   // The numbers of those that came through.
   std::set<std::size_t> passed(const std::vector<Packet>& packets) {
-    at_vm_.received();
+    at_vm_->received();
     at_uplink_.received();
     for (std::size_t i = 0; i < packets.size(); ++i) {
       const bool from_vm = packets[i].direction == Direction::from_vm;
       const std::string frame = frame_of(packets[i], from_vm ? kVmMac : kOtherMac,
                                          from_vm ? kOtherMac : kVmMac, payload(i));
-      (from_vm ? at_vm_ : at_uplink_).send(frame);
+      (from_vm ? *at_vm_ : at_uplink_).send(frame);
     }
     world_.settle();
     std::set<std::size_t> out;
-    for (const FarEnd* end : {&at_vm_, &at_uplink_}) {
+    for (const FarEnd* end : {static_cast<const FarEnd*>(at_vm_), &at_uplink_}) {
       for (const std::string& frame : end->received()) {
         for (std::size_t i = 0; i < packets.size(); ++i) {
           if (frame.find(payload(i)) != std::string::npos) out.insert(i);
@@ -204,8 +211,10 @@ class Differential {
 
   World world_;
   std::unique_ptr<LinuxDriver> driver_;
-  FarEnd at_vm_;
-  FarEnd at_uplink_;
+  const FarEnd at_port_;
+  const FarEnd elsewhere_;
+  const FarEnd* at_vm_ = nullptr;
+  const FarEnd at_uplink_;
   DatapathState state_;
 };
 

@@ -94,7 +94,7 @@ World::World() {
         " up && ip link set far-" + port + " up");
   }
   run("ip address add 192.0.2.1/24 dev under0");
-  for (const std::string port : {"vm1", "vm2", "vm3", "up0", "aux0", "end0"}) {
+  for (const std::string port : {"vm1", "vm2", "vm3", "up0", "side0", "aux0", "end0"}) {
     run("ip link add " + port + " type veth peer name far-" + port + " && ip link set " + port +
         " master br0 up && ip link set far-" + port + " up");
   }
@@ -116,7 +116,7 @@ World::~World() {
     name.clear();
   }
   for (const std::string link :
-       {"vm1", "vm2", "vm3", "up0", "aux0", "end0", "ids0", "under0", "br0"}) {
+       {"vm1", "vm2", "vm3", "up0", "side0", "aux0", "end0", "ids0", "under0", "br0"}) {
     if (::if_nametoindex(link.c_str()) != 0) run("ip link del " + link);
   }
 }

@@ -63,7 +63,8 @@ TEST(ExplainTest, Law10_AVmSendsFromItsOwnAddressesOnly) {
   EXPECT_EQ(action("10.0.0.2"), Action::deny);
   EXPECT_EQ(action("fd00::1"), Action::permit);
   EXPECT_EQ(action("fd00::2"), Action::deny);
-  EXPECT_EQ(action("fe80::2"), Action::permit);
+  EXPECT_EQ(action("fe80::2"), Action::deny) << "another's link-local address";
+  EXPECT_EQ(action("fe80::ff:fe00:1"), Action::permit) << "its own, by its MAC";
   EXPECT_EQ(action("0.0.0.0"), Action::deny);
   EXPECT_EQ(explain(known, {}, udp(Direction::from_vm, "0.0.0.0", 68, 67)).action, Action::permit)
       << "DHCP discovery";

@@ -1,0 +1,238 @@
+// LinuxDriver: one change, all of it or nothing.
+#include <algorithm>
+#include <cstring>
+
+#include "common/runtime/log.h"
+#include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/program.h"
+
+namespace tenet::device {
+namespace {
+
+bool has_element(const nft::Table& table, const std::string& set, const nft::Element& element) {
+  const auto found = table.elements.find(set);
+  return found != table.elements.end() &&
+         std::find(found->second.begin(), found->second.end(), element) != found->second.end();
+}
+
+// Whom the kernel's refusal is about: the network or the VM whose part was refused, or everybody.
+std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
+                                           const std::vector<nft::Transaction::Refusal>& refused) {
+  const auto& first = refused.front();
+  Error error{means_drift(first.number) ? Code::io : Code::unsupported,
+              "the kernel refuses " + change_text(first) + ": " + std::strerror(first.number)};
+  std::vector<DriverRefusal> out;
+  if (first.step != nullptr) {
+    const nft::Change& change = first.step->change;
+    std::optional<Vnid> vnid;
+    if (const auto* rule = std::get_if<nft::AddRule>(&change)) vnid = nft::chain_vnid(rule->chain);
+    if (const auto* chain = std::get_if<nft::AddChain>(&change)) {
+      vnid = nft::chain_vnid(chain->name);
+    }
+    if (vnid && delta.networks.contains(*vnid)) out.push_back({*vnid, error});
+    if (const auto* added = std::get_if<nft::AddElement>(&change)) {
+      for (const auto& [key, member] : delta.members) {
+        if (member.after &&
+            has_element(nft::member_part(key.vnid, *member.after), added->set, added->element)) {
+          out.push_back({key, error});
+        }
+      }
+    }
+  }
+  if (!out.empty()) return out;
+  for (const auto& [vnid, change] : delta.networks) out.push_back({vnid, error});
+  for (const auto& [key, change] : delta.members) out.push_back({key, error});
+  return out;
+}
+
+}  // namespace
+
+std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
+  if (delta.empty()) return {};
+  SegmentPlans before;
+  for (const Vnid vnid : touched(delta)) {
+    if (auto plan = layout_.plan(vnid)) before.emplace(vnid, *std::move(plan));
+  }
+  PortOwners owners;
+  for (const auto& [key, change] : delta.members) {
+    for (const VmPtr& vm : {change.before, change.after}) {
+      if (vm && !vm->port.empty()) owners[vm->port] = layout_.owner(vm->port);
+    }
+  }
+  layout_.apply(delta);
+  auto refusals = layout_.refusals(delta, options_.guarded_ports);
+  if (refusals.empty()) refusals = missing_sensors(delta);
+  if (refusals.empty()) refusals = enforce(delta, before, owners);
+  if (!refusals.empty()) layout_.apply(delta.reversed());
+  return refusals;
+}
+
+std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& delta) {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, change] : delta.networks) {
+    const Mirror* mirror = change.after ? find_intent<Mirror>(*change.after) : nullptr;
+    if (mirror == nullptr) continue;
+    auto link = read_link(sockets_.route, mirror->sensor);
+    if (!link) {
+      out.push_back({vnid, link.error()});
+    } else if (!*link) {
+      out.push_back({vnid, no_sensor(mirror->sensor)});
+    }
+  }
+  return out;
+}
+
+std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
+                                                const SegmentPlans& before,
+                                                const PortOwners& owners) {
+  const auto everybody = [&](const Error& error) {
+    std::vector<DriverRefusal> out;
+    for (const auto& [vnid, change] : delta.networks) out.push_back({vnid, error});
+    for (const auto& [key, change] : delta.members) out.push_back({key, error});
+    return out;
+  };
+  nft::Table from;
+  nft::Table to;
+  for (const auto& [vnid, change] : delta.networks) {
+    if (change.before) from.add(nft::network_part(vnid, *change.before));
+    if (change.after) to.add(nft::network_part(vnid, *change.after));
+  }
+  for (const auto& [key, change] : delta.members) {
+    if (change.before) from.add(nft::member_part(key.vnid, *change.before));
+    if (change.after) to.add(nft::member_part(key.vnid, *change.after));
+  }
+  for (const auto& [port, owner] : owners) {
+    if (owner) from.add(nft::port_part(*owner, port));
+    if (const auto now = layout_.owner(port)) to.add(nft::port_part(*now, port));
+  }
+  nft::Transaction transaction;
+  transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));
+  if (auto added = add_forgotten_leases(transaction, delta); !added) {
+    return everybody(added.error());
+  }
+  if (touches_mirrors(delta)) {
+    if (auto added = add_ports(transaction); !added) return everybody(added.error());
+  }
+  auto refusals = extend_segments(delta, before, owners);
+  if (!refusals.empty()) return refusals;
+  auto refused = commit(transaction);
+  if (refused && refused->empty()) {
+    shrink_segments(before);
+    join_moved_ports(owners);
+    return {};
+  }
+  undo_segments(delta, before);
+  return refused ? explain_refusal(delta, *refused) : everybody(refused.error());
+}
+
+bool LinuxDriver::touches_mirrors(const DatapathDelta& delta) const {
+  for (const auto& [vnid, change] : delta.networks) {
+    if (change.before && find_intent<Mirror>(*change.before) != nullptr) return true;
+  }
+  const auto vnids = touched(delta);
+  return std::any_of(vnids.begin(), vnids.end(), [&](Vnid vnid) { return layout_.mirrors(vnid); });
+}
+
+// Bridges and ports come before the rules, behind guards that stand already.
+std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& delta,
+                                                        const SegmentPlans& before,
+                                                        const PortOwners& owners) {
+  const Result<void> room = make_room(before, owners);
+  for (const Vnid vnid : touched(delta)) {
+    auto plan = layout_.plan(vnid);
+    const auto old = before.find(vnid);
+    const SegmentPlan* known = old == before.end() ? nullptr : &old->second;
+    if (!plan || (known != nullptr && *known == *plan)) continue;
+    // Those come when the rules have changed.
+    for (const auto& [port, owner] : owners) {
+      if (owner && owner != vnid) plan->ports.erase(port);
+    }
+    const Result<void> made = room ? segments_.ensure(vnid, *plan, known) : room;
+    if (made) continue;
+    undo_segments(delta, before);
+    if (delta.networks.contains(vnid)) return {{vnid, made.error()}};
+    // No network is new, so it is a port.
+    std::vector<DriverRefusal> out;
+    for (const auto& [key, change] : delta.members) {
+      if (key.vnid != vnid || !change.after) continue;
+      const std::string& culprit = made.error().witness.entry;
+      if (culprit.empty() || culprit == "port " + change.after->port) {
+        out.push_back({key, made.error()});
+      }
+    }
+    if (out.empty()) out.push_back({vnid, made.error()});
+    return out;
+  }
+  return {};
+}
+
+// VNIs and ports that go to another network are given up by the first before the other has them, so
+// that no frame of one is seen in the other.
+Result<void> LinuxDriver::make_room(const SegmentPlans& before, const PortOwners& owners) {
+  for (const auto& [vnid, old] : before) {
+    const auto plan = layout_.plan(vnid);
+    if (plan && plan->segment == old.segment) continue;
+    if (auto released = segments_.release(vnid); !released) return released;
+  }
+  for (const auto& [port, owner] : owners) {
+    if (!owner || layout_.owner(port) == owner) continue;
+    if (auto detached = segments_.detach(port); !detached) return detached;
+  }
+  return {};
+}
+
+void LinuxDriver::join_moved_ports(const PortOwners& owners) {
+  std::set<std::string> moved;
+  for (const auto& [port, owner] : owners) {
+    const auto now = layout_.owner(port);
+    if (owner && now && now != owner) moved.insert(port);
+  }
+  if (!moved.empty()) check_ports(moved);
+}
+
+void LinuxDriver::undo_segments(const DatapathDelta& delta, const SegmentPlans& before) {
+  const auto report = [](const Result<void>& done) {
+    if (!done) log::error("a refused change left links behind", {{"reason", done.error().text}});
+  };
+  for (const auto& [vnid, plan] : before) report(segments_.ensure(vnid, plan));
+  for (const Vnid vnid : touched(delta)) {
+    const auto plan = layout_.plan(vnid);
+    const auto old = before.find(vnid);
+    if (plan) report(segments_.remove(vnid, *plan, old == before.end() ? nullptr : &old->second));
+  }
+}
+
+void LinuxDriver::shrink_segments(const SegmentPlans& before) {
+  for (const auto& [vnid, old] : before) {
+    const auto plan = layout_.plan(vnid);
+    if (plan && *plan == old) continue;
+    auto removed = segments_.remove(vnid, old, plan ? &*plan : nullptr);
+    if (removed) continue;
+    // Nothing passes there any more; the next repair tries again.
+    log::warning("links of a network are left",
+                 {{"vnid", vnid.text()}, {"reason", removed.error().text}});
+  }
+}
+
+// A lease ends with its VM, so that the MAC's next owner does not inherit it.
+Result<void> LinuxDriver::add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta) {
+  std::set<nft::Bytes> gone;
+  for (const auto& [key, change] : delta.members) {
+    if (!change.before || !change.before->addresses.empty()) continue;
+    const bool stays =
+        change.after && change.after->mac == change.before->mac && change.after->addresses.empty();
+    if (!stays) gone.insert(nft::lease_prefix(change.before->mac));
+  }
+  if (gone.empty()) return {};
+  auto leases =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!leases) return fail(leases.error());
+  for (nft::Element& lease : *leases) {
+    if (!gone.contains(nft::lease_prefix(lease))) continue;
+    out.add(nft::bridge_table(),
+            nft::RemoveElement{std::string(nft::kLeases), {std::move(lease.key)}});
+  }
+  return {};
+}
+
+}  // namespace tenet::device

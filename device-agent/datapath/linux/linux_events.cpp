@@ -1,0 +1,90 @@
+// LinuxDriver: ports that come and go, and links that others take away.
+#include <linux/rtnetlink.h>
+
+#include <algorithm>
+
+#include "common/runtime/log.h"
+#include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/program.h"
+
+namespace tenet::device {
+
+void LinuxDriver::watch(std::function<void()> drifted) {
+  drifted_ = std::move(drifted);
+  await_events();
+}
+
+void LinuxDriver::await_events() {
+  events_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const asio::error_code& e) {
+    if (e) return;
+    on_events();
+    await_events();
+  });
+}
+
+void LinuxDriver::on_events() {
+  std::set<std::string> ports;
+  std::set<std::string> gone;
+  bool found = false;
+  const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
+    const auto link = parse_link(message);
+    if (!link) return;
+    const bool guarded = nft::is_guarded(options_.guarded_ports, link->name);
+    if (guarded || layout_.is_sensor(link->name)) {
+      ports.insert(link->name);
+    } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
+      gone.insert(link->name);
+    } else if (message->nlmsg_type == RTM_NEWLINK && is_foundation(link->name)) {
+      // Also when only its state changes, which is rare.
+      found = true;
+    }
+  });
+  if (found || !whole || lost(gone)) return drifted_();
+  if (!ports.empty()) check_ports(ports);
+}
+
+// Whether a link is wanted and not there; one that we made again is.
+bool LinuxDriver::lost(const std::set<std::string>& links) {
+  if (links.empty()) return false;
+  for (const auto& [vnid, plan] : layout_.plans()) {
+    for (const std::string& name : {bridge_name(vnid), vxlan_name(vnid)}) {
+      if (!links.contains(name)) continue;
+      const auto link = read_link(sockets_.route, name);
+      if (!link || !*link) return true;
+    }
+  }
+  return false;
+}
+
+// The ports that are the device's own, and on which ours stand.
+bool LinuxDriver::is_foundation(const std::string& port) const {
+  if (port == options_.underlay.port) return !layout_.plans().empty();
+  return std::any_of(options_.queues.begin(), options_.queues.end(),
+                     [&](const QueueOptions& queue) { return queue.port == port; });
+}
+
+// A port comes and goes with its VM, and finds its bridge, its guard and its copies again.
+void LinuxDriver::check_ports(const std::set<std::string>& ports) {
+  SegmentPlans joining;
+  for (const std::string& port : ports) {
+    const auto vnid = layout_.owner(port);
+    const auto plan = vnid ? layout_.plan(*vnid) : std::nullopt;
+    if (!plan) continue;
+    joining.try_emplace(*vnid, SegmentPlan{plan->segment, plan->snooping, {}})
+        .first->second.ports.insert(port);
+  }
+  for (const auto& [vnid, plan] : joining) {
+    if (auto done = segments_.ensure(vnid, plan); !done) {
+      log::warning("a port does not join its network",
+                   {{"vnid", vnid.text()}, {"reason", done.error().text}});
+    }
+  }
+  nft::Transaction transaction;
+  if (add_ports(transaction)) {
+    auto refused = commit(transaction);
+    if (refused && refused->empty()) return;
+  }
+  drifted_();
+}
+
+}  // namespace tenet::device

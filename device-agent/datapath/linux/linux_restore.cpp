@@ -1,0 +1,220 @@
+// LinuxDriver: the kernel as it is to be, whatever it was.
+#include <cstring>
+#include <utility>
+
+#include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/program.h"
+
+namespace tenet::device {
+namespace {
+
+std::string name_of(const nft::TableName& table) {
+  switch (table.family) {
+    case nft::TableFamily::bridge:
+      return "table bridge " + table.name;
+    case nft::TableFamily::netdev:
+      return "table netdev " + table.name;
+    case nft::TableFamily::inet:
+      return "table inet " + table.name;
+    default:
+      return "table arp " + table.name;
+  }
+}
+
+// What of our tables differed. Of a table that was lost, its name says all.
+std::vector<std::string> counted_texts(const nft::Transaction& transaction) {
+  std::map<std::string, std::size_t> counts;
+  std::set<std::string> lost;
+  for (const auto& step : transaction.steps()) {
+    const std::string table = name_of(step.table);
+    const bool whole = std::holds_alternative<nft::RemoveTable>(step.change) ||
+                       std::holds_alternative<nft::AddTable>(step.change);
+    if (whole && lost.insert(table).second) counts[table] = 1;
+    // The rules say which chain; that it was emptied first is no news.
+    if (lost.contains(table) || std::holds_alternative<nft::FlushChain>(step.change)) continue;
+    if (const auto* rule = std::get_if<nft::AddRule>(&step.change)) {
+      counts["chain " + rule->chain] = 1;
+    } else {
+      ++counts[nft::text(step.change)];
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [text, count] : counts) {
+    out.push_back(count == 1 ? text : text + " (" + std::to_string(count) + ")");
+  }
+  return out;
+}
+
+// `now` becomes `wanted`, or all of it is made again: packets see the old table or the new one.
+// True if it is made again.
+bool add_table(nft::Transaction& out, const nft::TableName& name, std::optional<nft::Table> now,
+               const nft::Table& wanted, bool anew) {
+  if (now && !anew && nft::same_frame(*now, wanted)) {
+    out.add(name, nft::difference(*std::move(now), wanted));
+    return false;
+  }
+  if (now) out.add(name, nft::RemoveTable{});
+  out.add(name, nft::creation(wanted));
+  return true;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> LinuxDriver::restore(const DatapathState& wanted) {
+  layout_ = Layout(wanted);
+  auto repaired = make(wanted);
+  // The layout speaks for all that is acknowledged, also for what could not be made again.
+  if (!repaired) layout_ = Layout(wanted);
+  return repaired;
+}
+
+Result<std::vector<std::string>> LinuxDriver::make(const DatapathState& all) {
+  std::vector<Error> missing;
+  const DatapathState wanted = enforceable(all, missing);
+  if (!missing.empty()) layout_ = Layout(wanted);
+  auto transaction = commit_tables(wanted, missing, false);
+  if (!transaction) return fail(transaction.error());
+  auto leases =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!leases) return fail(leases.error());
+  leases_ = *std::move(leases);
+  std::vector<std::string> repaired = counted_texts(*transaction);
+  // Rules come before ports, so that no port is open for a moment.
+  if (auto links = segments_.restore(layout_.plans(), repaired); !links) {
+    missing.push_back(links.error());
+  }
+  for (const QueueOptions& queue : options_.queues) {
+    if (auto made = make_queue(queue, repaired); !made) missing.push_back(made.error());
+  }
+  if (missing.empty()) return repaired;
+  Error error = missing.front();
+  for (std::size_t i = 1; i < missing.size(); ++i) error.text += "; " + missing[i].text;
+  error.text += "; everything else is enforced";
+  return fail(error);
+}
+
+// What cannot be enforced at all is left out, and so has no traffic. It shall not keep the guards
+// down, nor the other networks waiting.
+DatapathState LinuxDriver::enforceable(const DatapathState& wanted, std::vector<Error>& missing) {
+  const auto refusals = layout_.refusals(difference({}, wanted), options_.guarded_ports);
+  DatapathState out = wanted;
+  for (const DriverRefusal& refusal : refusals) {
+    missing.push_back(refusal.error);
+    if (const auto* key = std::get_if<MemberKey>(&refusal.culprit)) {
+      out.members.erase(*key);
+      continue;
+    }
+    const Vnid vnid = std::get<Vnid>(refusal.culprit);
+    out.networks.erase(vnid);
+    std::erase_if(out.members, [&](const auto& m) { return m.first.vnid == vnid; });
+  }
+  return out;
+}
+
+Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted,
+                                                    std::vector<Error>& missing, bool anew) {
+  nft::Transaction transaction;
+  auto before = nft::read_generation(sockets_.netfilter);
+  if (!before) return fail(before.error());
+  // Tables that nobody has touched need not be read, however large they are.
+  if (generation_ != *before || anew) {
+    if (auto added = add_tables(transaction, wanted, anew); !added) return fail(added.error());
+  }
+  auto ports = add_ports(transaction);
+  if (!ports) return fail(ports.error());
+  generation_ = *before;
+  auto refused = commit(transaction);
+  if (!refused) return fail(refused.error());
+  if (refused->empty()) {
+    missing.insert(missing.end(), ports->begin(), ports->end());
+    return transaction;
+  }
+  generation_ = std::nullopt;
+  // Others may have left something that cannot be taken out piece by piece.
+  if (!anew) return commit_tables(wanted, missing, true);
+  return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
+                                     std::strerror(refused->front().number));
+}
+
+nft::Table LinuxDriver::wanted_table(const DatapathState& wanted) const {
+  nft::Table out = nft::frame(options_.guarded_ports);
+  for (const auto& [vnid, intents] : wanted.networks) out.add(nft::network_part(vnid, intents));
+  for (const auto& [key, vm] : wanted.members) out.add(nft::member_part(key.vnid, *vm));
+  for (const auto& [port, vnid] : layout_.ports()) out.add(nft::port_part(vnid, port));
+  return out;
+}
+
+Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState& wanted,
+                                     bool anew) {
+  auto stack = nft::read_table(sockets_.netfilter, nft::stack_table());
+  if (!stack) return fail(stack.error());
+  add_table(out, nft::stack_table(), *std::move(stack), nft::stack_frame(options_.guarded_ports),
+            anew);
+  auto arp = nft::read_table(sockets_.netfilter, nft::arp_table());
+  if (!arp) return fail(arp.error());
+  add_table(out, nft::arp_table(), *std::move(arp), nft::arp_frame(options_.guarded_ports), anew);
+  auto bridge = nft::read_table(sockets_.netfilter, nft::bridge_table());
+  if (!bridge) return fail(bridge.error());
+  if (*bridge && (*bridge)->sets.contains(std::string(nft::kLeases))) {
+    auto leases =
+        nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+    if (leases) leases_ = *std::move(leases);
+  }
+  if (add_table(out, nft::bridge_table(), *std::move(bridge), wanted_table(wanted), anew)) {
+    add_leases(out, wanted);
+  }
+  return {};
+}
+
+// What packets had told goes with a table; without their leases VMs would be cut off.
+void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted) const {
+  std::set<nft::Bytes> unaddressed;
+  for (const auto& [key, vm] : wanted.members) {
+    if (vm->addresses.empty()) unaddressed.insert(nft::lease_prefix(vm->mac));
+  }
+  for (const nft::Element& lease : leases_) {
+    if (!unaddressed.contains(nft::lease_prefix(lease))) continue;
+    out.add(nft::bridge_table(), nft::AddElement{std::string(nft::kLeases), lease});
+  }
+}
+
+// The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
+// sensors that are not there join when they come.
+Result<std::vector<Error>> LinuxDriver::add_ports(nft::Transaction& out) {
+  auto now = nft::read_table(sockets_.netfilter, nft::port_table());
+  if (!now) return fail(now.error());
+  auto links = read_links(sockets_.route);
+  if (!links) return fail(links.error());
+  std::vector<Error> missing;
+  nft::Table wanted;
+  for (const auto& [port, link] : *links) {
+    if (nft::is_guarded(options_.guarded_ports, port)) wanted.add(nft::guard_part(port));
+  }
+  for (const auto& [port, sensor] : layout_.mirrored()) {
+    const auto target = links->find(sensor);
+    if (target == links->end()) {
+      missing.push_back(no_sensor(sensor));
+    } else if (links->contains(port)) {
+      wanted.add(nft::mirror_part(port, target->second.index));
+    }
+  }
+  if (!wanted.chains.empty()) {
+    add_table(out, nft::port_table(), *std::move(now), wanted, false);
+  } else if (*now) {
+    out.add(nft::port_table(), nft::RemoveTable{});
+  }
+  return missing;
+}
+
+Result<void> LinuxDriver::make_queue(const QueueOptions& queue,
+                                     std::vector<std::string>& repaired) {
+  auto port = read_link(sockets_.route, queue.port);
+  if (!port) return fail(port.error());
+  if (!*port) return {};
+  auto made = ensure_queue(sockets_.route, (*port)->index, queue);
+  if (!made) return fail(made.error());
+  if (*made) repaired.push_back("queue of port " + queue.port);
+  return {};
+}
+
+}  // namespace tenet::device
