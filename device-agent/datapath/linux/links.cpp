@@ -92,15 +92,6 @@ Result<void> request(NetlinkSocket& socket, const std::string& what, std::uint16
               "the kernel refuses to " + what + ": " + std::strerror(number));
 }
 
-// The device is no part of a tenant's network: not even a link-local address (RFC 4862).
-void put_no_address(nlmsghdr* header) {
-  nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
-  nlattr* ipv6 = mnl_attr_nest_start(header, AF_INET6);
-  mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
-  mnl_attr_nest_end(header, ipv6);
-  mnl_attr_nest_end(header, families);
-}
-
 // A new link of ours, in the group from the start.
 Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kind,
                  const Fill& fill_data, std::uint32_t master = 0) {
@@ -112,7 +103,6 @@ Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kin
                    mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
                    mnl_attr_put_u32(header, IFLA_GROUP, kLinkGroup);
                    if (master != 0) mnl_attr_put_u32(header, IFLA_MASTER, master);
-                   put_no_address(header);
                    nlattr* about = mnl_attr_nest_start(header, IFLA_LINKINFO);
                    mnl_attr_put_str(header, IFLA_INFO_KIND, kind);
                    nlattr* data = mnl_attr_nest_start(header, IFLA_INFO_DATA);
@@ -248,6 +238,16 @@ Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_
 }
 
 Result<void> set_up(NetlinkSocket& socket, std::uint32_t index) {
+  // The device is no part of a tenant's network: not even a link-local address (RFC 4862). A kernel
+  // without IPv6 has none to give.
+  static_cast<void>(
+      request(socket, "keep a link without address", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
+        nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
+        nlattr* ipv6 = mnl_attr_nest_start(header, AF_INET6);
+        mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        mnl_attr_nest_end(header, ipv6);
+        mnl_attr_nest_end(header, families);
+      }));
   return request(socket, "set a link up", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
     auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_get_payload(header));
     info->ifi_flags = IFF_UP;

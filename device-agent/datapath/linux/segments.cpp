@@ -33,6 +33,7 @@ Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const Segment
     link = read_link(socket_, name);
     if (!link) return fail(link.error());
     if (!*link) return fail(Code::io, "the bridge " + name + " went as soon as it was made");
+    if (auto up = set_up(socket_, (*link)->index); !up) return fail(up.error());
     return **link;
   }
   if (!(*link)->ours() || !(*link)->bridge) return not_ours(name);
@@ -73,6 +74,7 @@ Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentP
   link = read_link(socket_, name);
   if (!link) return fail(link.error());
   if (!*link) return fail(Code::io, "the device " + name + " went as soon as it was made");
+  if (auto up = set_up(socket_, (*link)->index); !up) return up;
   return set_multicast_router(socket_, (*link)->index);
 }
 

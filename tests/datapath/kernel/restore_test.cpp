@@ -24,8 +24,8 @@ TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
   const auto driver = world.driver();
   auto made = driver->restore({});
   ASSERT_TRUE(made) << describe(made.error());
-  EXPECT_EQ(*made,
-            (Texts{"table arp tenet", "table bridge tenet", "table inet tenet", "table netdev tenet"}));
+  EXPECT_EQ(*made, (Texts{"table arp tenet", "table bridge tenet", "table inet tenet",
+                          "table netdev tenet"}));
   auto again = driver->restore({});
   ASSERT_TRUE(again) << describe(again.error());
   EXPECT_EQ(*again, Texts{});
