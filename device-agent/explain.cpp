@@ -21,8 +21,11 @@ bool is_beginning(const Packet& packet) {
 
 std::optional<Verdict> guard_source(const Vm& vm, bool snooping, const Packet& packet,
                                     const std::vector<IpAddress>& leased) {
-  const bool ipv4 = packet.ethertype == ethertype::kIpv4;
+  // An ARP packet says its sender's address too; a probe says none (RFC 5227).
+  const bool arp = packet.ethertype == ethertype::kArp;
+  const bool ipv4 = arp || packet.ethertype == ethertype::kIpv4;
   if (!ipv4 && packet.ethertype != ethertype::kIpv6) return std::nullopt;
+  if (arp && packet.source.is_unspecified()) return std::nullopt;
   const bool own = contains(vm.addresses, packet.source) || packet.source == link_local(vm.mac);
   if (own || is_beginning(packet)) return std::nullopt;
   const std::string source = packet.source.text();

@@ -38,7 +38,15 @@ struct Write {
   bool operator==(const Write&) const = default;
 };
 
-enum class MetaKey : std::uint8_t { in_port, out_port, ethertype, protocol, priority, mark };
+enum class MetaKey : std::uint8_t {
+  in_port,
+  out_port,
+  in_group,  // of links, see ip-link(8)
+  ethertype,
+  protocol,
+  priority,
+  mark
+};
 
 struct LoadMeta {
   MetaKey key = MetaKey::in_port;

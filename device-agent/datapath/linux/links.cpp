@@ -97,11 +97,8 @@ Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kin
                  const Fill& fill_data, std::uint32_t master = 0) {
   return request(socket, std::string("make the ") + kind + " " + name, RTM_NEWLINK,
                  NLM_F_CREATE | NLM_F_EXCL, 0, [&](nlmsghdr* header) {
-                   auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_get_payload(header));
-                   info->ifi_flags = IFF_UP;
-                   info->ifi_change = IFF_UP;
                    mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
-                   mnl_attr_put_u32(header, IFLA_GROUP, kLinkGroup);
+                   mnl_attr_put_u32(header, IFLA_GROUP, nft::kLinkGroup);
                    if (master != 0) mnl_attr_put_u32(header, IFLA_MASTER, master);
                    nlattr* about = mnl_attr_nest_start(header, IFLA_LINKINFO);
                    mnl_attr_put_str(header, IFLA_INFO_KIND, kind);
@@ -209,16 +206,29 @@ Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const Bri
   });
 }
 
+namespace {
+
+Error vni_in_use(NetlinkSocket& socket, std::uint32_t vni) {
+  std::string holder = "another device";
+  if (auto links = read_links(socket)) {
+    for (const auto& [name, link] : *links) {
+      if (link.vxlan && link.vxlan->vni == vni) holder = "link " + name;
+    }
+  }
+  const std::string entry = "vni " + std::to_string(vni);
+  return {Code::policy_conflict,
+          entry + " is in use by " + holder + " of this machine; set another with vni=",
+          {.entry = "virtual-network " + entry, .against = holder}};
+}
+
+}  // namespace
+
 Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const VxlanLink& vxlan,
                        std::uint32_t master) {
   auto added = add(
       socket, name, "vxlan", [&](nlmsghdr* header) { put_vxlan(header, vxlan); }, master);
   if (added || added.error().code != Code::policy_conflict) return added;
-  const std::string vni = std::to_string(vxlan.vni);
-  return fail(
-      Code::policy_conflict,
-      "another VXLAN device of this machine has VNI " + vni + " (ip -d link show type vxlan)",
-      {.entry = "virtual-network vni " + vni});
+  return fail(vni_in_use(socket, vxlan.vni));
 }
 
 Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index) {

@@ -10,11 +10,9 @@
 #include "common/core/address.h"
 #include "common/core/error.h"
 #include "device-agent/datapath/linux/netlink.h"
+#include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
-
-// Links that we make are of this group (ip link show group 32334), from the moment that they exist.
-inline constexpr std::uint32_t kLinkGroup = 0x7e4e;
 
 // Every tenant's bridge, and what it has in common with what the kernel says.
 struct BridgeLink {
@@ -38,7 +36,7 @@ struct Link {
   bool up = false;
   std::optional<BridgeLink> bridge;
   std::optional<VxlanLink> vxlan;
-  bool ours() const { return group == kLinkGroup; }
+  bool ours() const { return group == nft::kLinkGroup; }
 };
 
 using Links = std::map<std::string, Link, std::less<>>;

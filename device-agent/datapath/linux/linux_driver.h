@@ -81,6 +81,7 @@ class LinuxDriver : public Driver {
   void await_events();
   void on_events();
   bool lost(const std::set<std::string>& links);
+  bool founded();
   bool is_foundation(const std::string& port) const;
   void check_ports(const std::set<std::string>& ports);
 

@@ -25,7 +25,7 @@ void LinuxDriver::await_events() {
 void LinuxDriver::on_events() {
   std::set<std::string> ports;
   std::set<std::string> gone;
-  bool found = false;
+  bool foundation = false;
   const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
     const auto link = parse_link(message);
     if (!link) return;
@@ -35,11 +35,10 @@ void LinuxDriver::on_events() {
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       gone.insert(link->name);
     } else if (message->nlmsg_type == RTM_NEWLINK && is_foundation(link->name)) {
-      // Also when only its state changes, which is rare.
-      found = true;
+      foundation = true;
     }
   });
-  if (found || !whole || lost(gone)) return drifted_();
+  if (!whole || lost(gone) || (foundation && !founded())) return drifted_();
   if (!ports.empty()) check_ports(ports);
 }
 
@@ -54,6 +53,18 @@ bool LinuxDriver::lost(const std::set<std::string>& links) {
     }
   }
   return false;
+}
+
+// Whether what stands on the underlay and on the queues' ports does so. The events say little: a
+// port changes also when somebody joins a group there.
+bool LinuxDriver::founded() {
+  std::set<std::string> devices;
+  for (const auto& [vnid, plan] : layout_.plans()) devices.insert(vxlan_name(vnid));
+  if (lost(devices)) return false;
+  std::vector<std::string> made;
+  return std::all_of(
+      options_.queues.begin(), options_.queues.end(),
+      [&](const QueueOptions& queue) { return make_queue(queue, made).has_value(); });
 }
 
 // The ports that are the device's own, and on which ours stand.

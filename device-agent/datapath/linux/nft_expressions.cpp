@@ -30,9 +30,10 @@ constexpr std::array<std::pair<VerdictCode, std::int32_t>, 5> kVerdicts{
      {VerdictCode::go_to, NFT_GOTO},
      {VerdictCode::back, NFT_RETURN}}};
 
-constexpr std::array<std::pair<MetaKey, std::uint32_t>, 6> kMetaKeys{
+constexpr std::array<std::pair<MetaKey, std::uint32_t>, 7> kMetaKeys{
     {{MetaKey::in_port, NFT_META_IIFNAME},
      {MetaKey::out_port, NFT_META_OIFNAME},
+     {MetaKey::in_group, NFT_META_IIFGROUP},
      {MetaKey::ethertype, NFT_META_PROTOCOL},
      {MetaKey::protocol, NFT_META_L4PROTO},
      {MetaKey::priority, NFT_META_PRIORITY},

@@ -151,12 +151,14 @@ Rule by_place(Way way, const std::string& networks) {
   return to_network(std::move(rule), kVmsAtPorts, networks);
 }
 
-// The overlay's side has been judged by the device where the VM is.
-const std::string kOverlayPorts = std::string(kVxlanPrefix) + "*";
+// Ports of ours are the overlay's. Its frames have been judged by the device where the VM is.
+RuleBuilder& overlay(RuleBuilder& rule, bool equal) {
+  return rule.add(LoadMeta{MetaKey::in_group, 0}).add(Compare{0, host_number(kLinkGroup), equal});
+}
 
 Rule by_source_mac(const std::string& networks) {
   RuleBuilder rule;
-  rule.port(MetaKey::in_port, kOverlayPorts, false).load(kSourceMac, 0);
+  overlay(rule, false).load(kSourceMac, 0);
   return to_network(std::move(rule), kVms, networks);
 }
 
@@ -191,10 +193,8 @@ std::vector<Rule> to_rules(const std::vector<std::string>& guarded) {
 }
 
 std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
-  std::vector<Rule> out{
-      RuleBuilder("overlay").port(MetaKey::in_port, kOverlayPorts).accept(),
-      by_place(Way::from, kAdmitNetworks),
-  };
+  RuleBuilder others("overlay");
+  std::vector<Rule> out{overlay(others, true).accept(), by_place(Way::from, kAdmitNetworks)};
   guard(out, MetaKey::in_port, guarded);
   out.push_back(by_source_mac(kAdmitNetworks));
   return out;
@@ -215,7 +215,9 @@ std::vector<Rule> querier_rules() {
               .protocol(ip_protocol::kIcmpv6)
               .is(kIcmpType, "\x82")
               .accept(),
-          RuleBuilder("not of the device").port(MetaKey::out_port, kOverlayPorts).drop()};
+          RuleBuilder("not of the device")
+              .port(MetaKey::out_port, std::string(kVxlanPrefix) + "*")
+              .drop()};
 }
 
 // ---- the source guard ------------------------------------------------------------------------
@@ -627,7 +629,7 @@ constexpr std::int32_t kMirrorPriority = 0;
 Chain not_for_the_device(std::uint32_t hook, const std::vector<std::string>& guarded) {
   std::vector<std::string> ports = guarded;
   ports.push_back(std::string(kBridgePrefix) + "*");
-  ports.push_back(kOverlayPorts);
+  ports.push_back(std::string(kVxlanPrefix) + "*");
   Chain out{Hook{hook, kPriority}, {}};
   for (const std::string& port : ports) {
     out.rules.push_back(RuleBuilder("not for the device").port(MetaKey::in_port, port).drop());

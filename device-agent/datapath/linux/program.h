@@ -36,6 +36,9 @@ const TableName& port_table();
 inline constexpr std::string_view kBridgePrefix = "tb-";
 inline constexpr std::string_view kVxlanPrefix = "tx-";
 
+// Links that we make are of this group (ip link show group 32334), from the moment that they exist.
+inline constexpr std::uint32_t kLinkGroup = 0x7e4e;
+
 // Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
 // and an asterisk.
 Table frame(const std::vector<std::string>& guarded);

@@ -105,17 +105,20 @@ Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan, const Seg
     if (!link) return fail(link.error());
     if (*link) bridge = (*link)->index;
   }
-  if (bridge == 0) {
+  const bool known = bridge != 0;
+  if (!known) {
     auto made = ensure_bridge(bridge_name(vnid), plan);
     if (!made) return fail(made.error());
     bridge = made->index;
-    if (auto vxlan = ensure_vxlan(vxlan_name(vnid), plan, bridge); !vxlan) return vxlan;
   }
+  // Without an overlay the VMs of this device still meet.
+  const Result<void> overlay =
+      known ? Result<void>() : ensure_vxlan(vxlan_name(vnid), plan, bridge);
   for (const std::string& port : plan.ports) {
-    if (same && before->ports.contains(port)) continue;
+    if (known && before->ports.contains(port)) continue;
     if (auto done = ensure_port(port, bridge); !done) return done;
   }
-  return {};
+  return overlay;
 }
 
 Result<void> SegmentKeeper::release(Vnid vnid) {

@@ -125,24 +125,17 @@ class Draw {
         if (own.family() == p.source.family()) p.source = own;
       }
     }
-    return normal(p, vm);
+    return normal(p);
   }
 
  private:
   // Fields that the packet has not are what explain() takes them for.
-  static Packet normal(Packet p, const Vm& vm) {
+  static Packet normal(Packet p) {
     const bool ip = p.ethertype == 0x0800 || p.ethertype == 0x86DD;
     const bool ports = p.protocol == 6 || p.protocol == 17 || p.protocol == 132;
     if (!ip || !ports) p.source_port = p.destination_port = 0;
     if (!ip || (p.protocol != 1 && p.protocol != 58)) p.icmp_type = 0;
     if (!ip || p.protocol != 6) p.established = false;
-    // explain() does not see who an ARP packet says it is.
-    if (p.ethertype == 0x0806) {
-      p.source = IpAddress::parse("0.0.0.0").value();
-      for (const IpAddress& own : vm.addresses) {
-        if (own.family() == Family::ipv4) p.source = own;
-      }
-    }
     return p;
   }
 
