@@ -126,7 +126,7 @@ class Packets(Demo):
             vm.device, "explain", vnid=str(vm.vnid), vm=vm.name, direction=direction, **packet
         )
         if not result.rows:
-            return False, "no answer: " + "; ".join(result.errors)
+            raise AssertionError(f"explain gives no verdict: {'; '.join(result.errors)}")
         (row,) = result.rows
         return row["verdict"] == "permit", f"{row['verdict']}: {row['decided-by']}"
 
