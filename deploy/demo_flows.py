@@ -1,21 +1,14 @@
-"""Plays the flows of Tenet and shows what happens on the wire. Run it through deploy/demo."""
+"""The flows of Tenet and what happens on the wire. Datapaths only record what they would do."""
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.commands import CommandError, Result
+from demo_steps import Demo, Steps, policy
+from harness.commands import CommandError
+from harness.numbering import mac
 from harness.topology import Topology
 from harness.waiting import wait_until
-
-NAMESPACE = "urn:tenet:policy:1"
-BOLD, DIM, GREEN, RED, PLAIN = "\033[1m", "\033[2m", "\033[32m", "\033[31m", "\033[0m"
-if not sys.stdout.isatty():
-    BOLD = DIM = GREEN = RED = PLAIN = ""
-MOST_LINES = 12
 
 FIFTY = "<bandwidth from-vm='50Mbit' to-vm='50Mbit'/>"
 HUNDRED = "<bandwidth from-vm='100Mbit' to-vm='100Mbit'/>"
@@ -37,91 +30,8 @@ BASELINE = {
     ]
 }  # fmt: skip
 
-STEPS: list[tuple[str, Callable[[Demo], None]]] = []
-
-
-def step(title: str) -> Callable[[Callable[[Demo], None]], Callable[[Demo], None]]:
-    """Adds a function to the steps, in the order of this file."""
-
-    def add(function: Callable[[Demo], None]) -> Callable[[Demo], None]:
-        STEPS.append((title, function))
-        return function
-
-    return add
-
-
-def policy(vnid: int, revision: int, entries: str) -> str:
-    """A policy document."""
-    return f"<policy xmlns='{NAMESPACE}' vnid='{vnid}' revision='{revision}'>{entries}</policy>"
-
-
-def mac(number: int) -> str:
-    """The MAC of the VM with that number."""
-    return f"52:54:00:00:{number >> 8:02x}:{number & 255:02x}"
-
-
-class Demo:
-    """The operator's words, and the record of what held."""
-
-    def __init__(self, net: Topology) -> None:
-        self.net = net
-        self.failures = 0
-
-    def play(self) -> None:
-        """Every step, with the messages that it caused."""
-        for number, (title, function) in enumerate(STEPS, 1):
-            print(f"\n{BOLD}{number:2}. {title}{PLAIN}", flush=True)
-            self.mark = self.net.wire.mark()
-            try:
-                function(self)
-            except Exception as problem:
-                self.expect(f"{type(problem).__name__}: {problem}", False)
-            lines = self.net.wire.render(self.mark).splitlines()
-            for line in lines[:MOST_LINES]:
-                print(f"      {DIM}{line[:150]}{PLAIN}")
-            if len(lines) > MOST_LINES:
-                print(f"      {DIM}... and {len(lines) - MOST_LINES} more{PLAIN}")
-
-    def expect(self, what: str, holds: bool) -> None:
-        """One thing that must be true now."""
-        verdict = f"{GREEN}ok{PLAIN}" if holds else f"{RED}FAILED{PLAIN}"
-        print(f"    {verdict}  {what}", flush=True)
-        self.failures += not holds
-
-    def run(self, agent: str, node: str, **fields: str) -> Result:
-        """A command of the operator."""
-        return self.net.admin.execute(self.net.jid(agent), node, _timeout=60, **fields)
-
-    def done(self, agent: str, node: str, **fields: str) -> None:
-        """A command that must be durable and enforced on every device that it concerns."""
-        result = self.run(agent, node, **fields)
-        states = [row["state"] for row in result.rows]
-        held = result.status == "completed" and all(state == "enforced" for state in states)
-        what = f"{agent}: {node}: durable and enforced on {len(states)} device(s)"
-        self.expect(what if held else f"{agent}: {node}: {result.notes}", held)
-
-    def sends(self, *operations: str) -> None:
-        """The operations that crossed the wire in this step, in any order."""
-        seen = self.net.wire.operations(self.mark)
-        held = sorted(seen) == sorted(operations)
-        wanted = ", ".join(operations) or "no operation"
-        self.expect(f"on the wire: {wanted}" + ("" if held else f"; seen: {seen}"), held)
-
-    def table(self, agent: str, node: str) -> list[dict[str, str]]:
-        """All rows of a listing."""
-        return self.net.admin.table(self.net.jid(agent), node)
-
-    def policies(self, device: str) -> dict[str, str]:
-        """VNID -> revision."""
-        return {r["vnid"]: r["revision"] for r in self.table(device, "list-policies")}
-
-    def vms(self, device: str) -> dict[str, str]:
-        """VM -> state."""
-        return {r["vm"]: r["state"] for r in self.table(device, "list-vms")}
-
-    def requests(self) -> set[str]:
-        """The names of the requests that crossed the wire in this step."""
-        return {m.name for m in self.net.wire.messages(self.mark) if m.type in ("get", "set")}
+FLOWS: Steps[Demo] = Steps()
+step = FLOWS.step
 
 
 @step("101-102, 401-402: create a network; its policy goes to each device once")
@@ -205,7 +115,9 @@ def refuse(demo: Demo) -> None:
     before = demo.policies("switch3")
     result = demo.run("server2", "create-network", policy=policy(5000, 1, CONFLICT))
     rows = {row["device"].split("@")[0]: row for row in result.rows}
-    demo.expect("switch3 refuses: " + rows["switch3"]["detail"], rows["switch3"]["state"] == "refused")
+    demo.expect(
+        "switch3 refuses: " + rows["switch3"]["detail"], rows["switch3"]["state"] == "refused"
+    )
     demo.expect("switch3 is as it was", demo.policies("switch3") == before)
     demo.done("server2", "delete-network", vnid="5000")
 
@@ -270,10 +182,14 @@ def crash(demo: Demo) -> None:
     for server in demo.net.servers:
         server.start()
     demo.net.wait_ready()
-    demo.expect("the servers come back too, and digests agree", demo.requests() == {"hello", "synced"})
+    demo.expect(
+        "the servers come back too, and digests agree", demo.requests() == {"hello", "synced"}
+    )
 
 
-@step("the broker is stopped and started: nothing is withdrawn, digests are compared, nothing is sent")
+@step(
+    "the broker is stopped and started: nothing is withdrawn, digests are compared, nothing is sent"
+)
 def lost_broker(demo: Demo) -> None:
     datapath = demo.net.agents["switch1"].record_file.read_text()
     demo.net.broker.stop()
@@ -287,9 +203,8 @@ def lost_broker(demo: Demo) -> None:
     demo.expect("after it: only roots travel", demo.requests() == {"hello", "synced"})
 
 
-def main() -> int:
-    """Exit code 0 only if every step held."""
-    logging.disable(logging.CRITICAL)
+def play() -> int:
+    """The flows, on a private broker; returns how many checks failed."""
     overrides: dict[str, dict[str, object]] = {
         server: {"device": [{"jid": f"{device}@localhost"} for device in devices]}
         for server, devices in NEIGHBOURS.items()
@@ -300,13 +215,5 @@ def main() -> int:
         print(f"  {server} -- {', '.join(devices)}")
     with Topology(servers=2, devices=3, overrides=overrides) as net:
         demo = Demo(net)
-        demo.play()
-    if demo.failures:
-        print(f"\n{RED}{demo.failures} checks failed.{PLAIN}")
-        return 1
-    print(f"\n{GREEN}Every step held.{PLAIN} All agents and the broker are stopped, nothing is left.")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        FLOWS.play(demo)
+    return demo.failures

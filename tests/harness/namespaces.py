@@ -121,7 +121,7 @@ class Namespace:
 
     def __init__(self) -> None:
         if os.geteuid() != 0:
-            raise PermissionError("network namespaces need root; run the tests as root")
+            raise PermissionError("network namespaces need root; run this as root")
         self.name = _NAMES.take()
         self._programs: list[ChildProcess] = []
         self._sockets: list[socket.socket] = []

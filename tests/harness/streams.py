@@ -21,20 +21,26 @@ class Stream:
     """Numbered datagrams from one host to another, one each `interval` seconds, from now on.
 
     The two should know each other (`VmHost.knows`), lest a lost ARP is taken for lost traffic.
+    Both use `port`: a host that sends one stream and receives another needs two.
     """
 
     def __init__(
-        self, sender: VmHost, receiver: VmHost, version: int = 4, interval: float = 0.001
+        self,
+        sender: VmHost,
+        receiver: VmHost,
+        version: int = 4,
+        interval: float = 0.001,
+        port: int = _PORT,
     ) -> None:
         self._interval = interval
         self._end = threading.Event()
         self._sent = 0
         self._arrived: set[int] = set()
         self._lock = threading.Lock()
-        self._socket = receiver.udp_socket(_PORT, version)
+        self._socket = receiver.udp_socket(port, version)
         address = receiver.address(version)
         self._thread = threading.Thread(
-            target=lambda: sender.send_udp(address, _PORT, self._payloads(), _PORT)
+            target=lambda: sender.send_udp(address, port, self._payloads(), port)
         )
         self._thread.start()
 
