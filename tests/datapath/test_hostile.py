@@ -23,6 +23,13 @@ class Trouble(DatapathTest):
         self.outside = self.space.host("up0", OUTSIDE)
         self.sensor = self.space.host("ids0", 250, ip=[], bridge=None)
 
+    def start_in_vain(self) -> None:
+        """Law 8: who cannot enforce all that it acknowledged does not announce itself."""
+        agent = self.net.agents["switch1"]
+        agent.start()
+        self.wait_until(lambda: not agent.is_running(), "switch1 did not end")
+        self.assertTrue(agent.log_has("everything else is enforced"), agent.tail())
+
     def is_listed(self) -> bool:
         """Whether the device is online and answers."""
         try:
@@ -45,9 +52,11 @@ class Trouble(DatapathTest):
         agent.stop()
         self.space.nft("flush", "ruleset")  # the device has started again
         self.space.space.ip("link delete ids0")
+        self.start_in_vain()
+        self.judge()
+        self.space.host("ids0", 251, ip=[], bridge=None)
         agent.start()
         self.wait_until(self.is_listed, "switch1 did not come back")
-        self.judge()
 
     def test_a_start_without_the_underlay(self) -> None:
         self.network(4096, SEGMENT)
@@ -56,10 +65,12 @@ class Trouble(DatapathTest):
         agent = self.net.agents["switch1"]
         agent.stop()
         self.space.nft("flush", "ruleset")
-        self.space.space.ip("link delete core0")
+        self.space.space.ip("link set core0 name away")
+        self.start_in_vain()
+        self.judge()
+        self.space.space.ip("link set away name core0")
         agent.start()
         self.wait_until(self.is_listed, "switch1 did not come back")
-        self.judge()
 
     def test_a_version_replaces_another_while_the_device_is_away(self) -> None:
         self.network("4096.1", SEGMENT)
