@@ -292,14 +292,13 @@ class Places(GuardTest):
 class Networks(GuardTest):
     """Two VNIDs on one bridge."""
 
-    def meet(self, port: bool) -> None:
-        changes = {} if port else {"port": ""}
+    def test_two_networks_never_meet_on_one_bridge(self) -> None:
         self.network(4096)
         self.network(5000)
-        self.associate(self.one, 4096, **changes)
-        self.associate(self.two, 5000, **changes)
-        self.associate(self.three, 4096, **changes)
-        # Let the bridge and the rules learn who is where.
+        self.associate(self.one, 4096)
+        self.associate(self.two, 5000)
+        self.associate(self.three, 4096)
+        # Let the bridge learn who is where.
         for host in (self.one, self.two, self.three):
             self.passes(host, self.outside, arp(host, self.outside))
             self.passes(self.outside, host, udp(self.outside, host))
@@ -310,11 +309,16 @@ class Networks(GuardTest):
         self.assertEqual(self.one.ping(self.two.ip4, 2), 0)
         self.assertEqual(self.two.ping(self.three.ip6, 2), 0)
 
-    def test_two_networks_never_meet_on_one_bridge(self) -> None:
-        self.meet(port=True)
-
-    def test_two_networks_never_meet_without_ports(self) -> None:
-        self.meet(port=False)
+    def test_two_networks_never_meet_at_ports_that_nobody_guards(self) -> None:
+        self.network(4096)
+        self.network(5000)
+        one, two = self.space.host("side1", 21), self.space.host("side2", 22)
+        self.associate(one, 4096, port="")
+        self.associate(two, 5000, port="")
+        for host in (one, two):
+            self.passes(host, self.outside, udp(host, self.outside))
+        self.drops(one, two, udp(one, two))
+        self.drops(two, one, udp(two, one))
 
     def test_a_version_is_another_network(self) -> None:
         self.network("4096.1")

@@ -639,13 +639,27 @@ Chain not_for_the_device(std::uint32_t hook, const std::vector<std::string>& gua
 
 }  // namespace
 
+// Bridged packets come through prerouting and forward too where br_netfilter is there, and look as
+// if they went from a bridge to itself.
 Table stack_frame(const std::vector<std::string>& guarded) {
+  const std::string bridges = std::string(kBridgePrefix) + "*";
   Table out;
-  out.chains["prerouting"] = not_for_the_device(NF_INET_PRE_ROUTING, guarded);
+  out.chains["input"] = not_for_the_device(NF_INET_LOCAL_IN, guarded);
+  Chain forward{Hook{NF_INET_FORWARD, kPriority}, {}};
+  for (const std::string& port : guarded) {
+    forward.rules.push_back(RuleBuilder("not routed").port(MetaKey::in_port, port).drop());
+  }
+  forward.rules.push_back(RuleBuilder("not routed")
+                              .port(MetaKey::in_port, bridges)
+                              .port(MetaKey::out_port, bridges, false)
+                              .drop());
+  forward.rules.push_back(RuleBuilder("not routed")
+                              .port(MetaKey::in_port, bridges, false)
+                              .port(MetaKey::out_port, bridges)
+                              .drop());
+  out.chains["forward"] = std::move(forward);
   Chain output{Hook{NF_INET_LOCAL_OUT, kPriority}, {}};
-  output.rules.push_back(RuleBuilder("not of the device")
-                             .port(MetaKey::out_port, std::string(kBridgePrefix) + "*")
-                             .drop());
+  output.rules.push_back(RuleBuilder("not of the device").port(MetaKey::out_port, bridges).drop());
   out.chains["output"] = std::move(output);
   return out;
 }
