@@ -35,7 +35,7 @@ PURE = [
     "device-agent/datapath/driver",
     "device-agent/datapath/linux/expression.",
     "device-agent/datapath/linux/layout.",
-    "device-agent/datapath/linux/program.",
+    "device-agent/datapath/linux/program",
     "device-agent/datapath/linux/rule_builder.",
     "device-agent/datapath/linux/table.",
 ]

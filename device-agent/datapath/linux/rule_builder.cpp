@@ -1,6 +1,7 @@
 #include "device-agent/datapath/linux/rule_builder.h"
 
 #include <cstring>
+#include <iterator>
 
 namespace tenet::device::nft {
 namespace {
@@ -135,6 +136,10 @@ RuleBuilder& RuleBuilder::port(MetaKey direction, std::string_view pattern, bool
 Rule RuleBuilder::end(Verdict verdict) {
   add(std::move(verdict));
   return std::move(rule_);
+}
+
+void append(std::vector<Rule>& out, std::vector<Rule> more) {
+  out.insert(out.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 }  // namespace tenet::device::nft

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "common/core/address.h"
 #include "common/core/match.h"
@@ -45,6 +46,10 @@ class RuleBuilder {
   RuleBuilder& add(Expression expression);
   // Loads a field into a slot.
   RuleBuilder& load(Load field, Slot slot);
+  // MAC and an address of the packet, as a key in slots 0 to 5.
+  RuleBuilder& binding(const Load& mac, const Load& address) {
+    return load(mac, 0).load(address, 2);
+  }
   RuleBuilder& in_port(Slot slot) { return add(LoadMeta{MetaKey::in_port, slot}); }
   RuleBuilder& out_port(Slot slot) { return add(LoadMeta{MetaKey::out_port, slot}); }
 
@@ -74,5 +79,7 @@ class RuleBuilder {
  private:
   Rule rule_;
 };
+
+void append(std::vector<Rule>& out, std::vector<Rule> more);
 
 }  // namespace tenet::device::nft
