@@ -18,7 +18,7 @@ SERVER_NODES = {
     "create-network", "change-policy", "delete-network", "create-vm", "activate-vm", "remove-vm",
     "migrate-out", "migrate-in", "list-networks", "list-vms", "list-devices", "resync",
 }  # fmt: skip
-DEVICE_NODES = {"list-policies", "list-vms", "show-policy", "show-capacity", "explain"}
+DEVICE_NODES = {"list-policies", "list-vms", "show-policy", "show-capacity", "explain", "resync"}
 RESERVED = {"username", "password", "url", "ocr"}
 
 
