@@ -1,8 +1,7 @@
 // Intents and VMs as nftables: pure. One table of family bridge:
 //
-//   prerouting     source port and MAC -> VNID -> admit-VNID: source guard, limit, marks. What
-//   comes
-//                  from a guarded port and is no associated VM ends here (law 10).
+//   prerouting     source port and MAC -> VNID -> admit-VNID: source guard, limit, marks. Whoever
+//                  is at a guarded port and no associated VM ends here (law 10).
 //   forward        source -> from-VNID and destination -> to-VNID in one pass, so that no packet
 //   input, output  sees half of a change.
 //
