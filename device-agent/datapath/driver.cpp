@@ -71,4 +71,11 @@ void merge(DatapathState& state, const DatapathDelta& delta) {
   }
 }
 
+std::vector<DriverRefusal> refuse_all(const DatapathDelta& delta, const Error& error) {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, change] : delta.networks) out.push_back({vnid, error});
+  for (const auto& [key, change] : delta.members) out.push_back({key, error});
+  return out;
+}
+
 }  // namespace tenet::device

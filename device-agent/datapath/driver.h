@@ -64,6 +64,9 @@ struct DriverRefusal {
   Error error;
 };
 
+// Each part of the delta, for a reason that is about all of it.
+std::vector<DriverRefusal> refuse_all(const DatapathDelta& delta, const Error& error);
+
 // An address that a VM was leased, as the datapath saw it.
 struct Lease {
   Mac mac;

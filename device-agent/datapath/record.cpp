@@ -37,10 +37,7 @@ std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {
   DatapathState next = state_;
   merge(next, delta);
   if (auto written = write_file(next); !written) {
-    std::vector<DriverRefusal> refusals;
-    for (const auto& [vnid, change] : delta.networks) refusals.push_back({vnid, written.error()});
-    for (const auto& [key, change] : delta.members) refusals.push_back({key, written.error()});
-    return refusals;
+    return refuse_all(delta, written.error());
   }
   state_ = std::move(next);
   return {};

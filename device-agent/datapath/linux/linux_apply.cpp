@@ -39,10 +39,7 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
       }
     }
   }
-  if (!out.empty()) return out;
-  for (const auto& [vnid, change] : delta.networks) out.push_back({vnid, error});
-  for (const auto& [key, change] : delta.members) out.push_back({key, error});
-  return out;
+  return out.empty() ? refuse_all(delta, error) : out;
 }
 
 }  // namespace
@@ -85,12 +82,6 @@ std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& del
 std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
                                                 const SegmentPlans& before,
                                                 const PortOwners& owners) {
-  const auto everybody = [&](const Error& error) {
-    std::vector<DriverRefusal> out;
-    for (const auto& [vnid, change] : delta.networks) out.push_back({vnid, error});
-    for (const auto& [key, change] : delta.members) out.push_back({key, error});
-    return out;
-  };
   nft::Table from;
   nft::Table to;
   for (const auto& [vnid, change] : delta.networks) {
@@ -108,10 +99,10 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));
   if (auto added = add_forgotten_leases(transaction, delta); !added) {
-    return everybody(added.error());
+    return refuse_all(delta, added.error());
   }
   if (touches_mirrors(delta)) {
-    if (auto added = add_ports(transaction); !added) return everybody(added.error());
+    if (auto added = add_ports(transaction); !added) return refuse_all(delta, added.error());
   }
   auto refusals = extend_segments(delta, before, owners);
   if (!refusals.empty()) return refusals;
@@ -122,7 +113,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
     return {};
   }
   undo_segments(delta, before);
-  return refused ? explain_refusal(delta, *refused) : everybody(refused.error());
+  return refused ? explain_refusal(delta, *refused) : refuse_all(delta, refused.error());
 }
 
 bool LinuxDriver::touches_mirrors(const DatapathDelta& delta) const {

@@ -154,11 +154,7 @@ Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const S
     if (auto done = set_master(socket_, (*port)->index, 0); !done) return done;
   }
   if (after != nullptr) return {};
-  auto vxlan = read_link(socket_, vxlan_name(vnid));
-  if (!vxlan) return fail(vxlan.error());
-  if (*vxlan && (*vxlan)->ours()) {
-    if (auto done = remove_link(socket_, (*vxlan)->index); !done) return done;
-  }
+  if (auto released = release(vnid); !released) return released;
   return remove_link(socket_, (*bridge)->index);
 }
 
