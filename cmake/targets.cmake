@@ -9,6 +9,11 @@ if(TENET_SANITIZE)
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(tenet-options INTERFACE -fsanitize=address,undefined)
 endif()
+if(TENET_FUZZ)
+  # Every library counts the branches that an input took, and checks its vectors' and strings' bounds.
+  target_compile_options(tenet-options INTERFACE -fsanitize=fuzzer-no-link)
+  target_compile_definitions(tenet-options INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
 
 # tenet_library(NAME SOURCES... LINK libraries... LINK_PRIVATE libraries...)
 function(tenet_library name)

@@ -13,6 +13,7 @@
 #include "common/core/jid.h"
 #include "common/protocol/data_form.h"
 #include "common/xmpp/session.h"
+#include "common/xmpp/timer.h"
 
 namespace tenet::console {
 
@@ -37,8 +38,8 @@ struct CommandItem {
 // live until the last callback.
 class AdhocClient {
  public:
-  AdhocClient(xmpp::Session& session, std::chrono::milliseconds timeout)
-      : session_(session), timeout_(timeout) {}
+  AdhocClient(asio::io_context& io, xmpp::Session& session, std::chrono::milliseconds timeout)
+      : session_(session), timeout_(timeout), pause_(io) {}
 
   // The commands that the agent offers us (XEP-0050 section 2.2).
   void list(const Jid& agent, std::function<void(Result<std::vector<CommandItem>>)> done);
@@ -52,6 +53,11 @@ class AdhocClient {
   // The same; a listing that comes in pages is asked on, and `done` gets all its rows at once.
   void run_all(const Jid& agent, const std::string& node, const protocol::FormValues& fields,
                const std::function<void(Result<CommandReply>)>& done);
+
+  // For whoever looks again after a while. One pause at a time.
+  void after(std::chrono::milliseconds pause, std::function<void()> then) {
+    pause_.after(pause, std::move(then));
+  }
 
  private:
   using ReplyHandler = std::function<void(Result<CommandReply>)>;
@@ -70,6 +76,7 @@ class AdhocClient {
 
   xmpp::Session& session_;
   std::chrono::milliseconds timeout_;
+  xmpp::Timer pause_;
 };
 
 }  // namespace tenet::console

@@ -36,6 +36,7 @@ class Parser {
     app_.get_formatter()->column_width(32);
     add_global_options();
     add_verbs();
+    add_wait();
     add_generic();
   }
 
@@ -64,6 +65,7 @@ class Parser {
   void add_verbs();
   void add_verb(const Verb& verb, CLI::App& parent);
   void add_generic();
+  void add_wait();
   CLI::App* subcommand(CLI::App& parent, const std::string& name, const std::string& summary,
                        const std::string& example);
 
@@ -167,6 +169,35 @@ void Parser::add_verbs() {
   for (const Verb& verb : verbs()) {
     if (verb.group.empty()) add_verb(verb, app_);
   }
+}
+
+void Parser::add_wait() {
+  Task& task = line_.task;
+  CLI::App* app =
+      subcommand(app_, "wait",
+                 "Wait until the devices of a network enforce what the server wants, and "
+                 "name those that do not.",
+                 "tenetctl network change web-revision-2.xml && tenetctl wait 4096 "
+                 "--reachable --timeout 30");
+  app->add_option("NETWORK", task.wait.vnid, "the network, like 4096 or 4096.2")->required();
+  app->add_option("--server", task.agent,
+                  "the server agent; otherwise default-server of the configuration")
+      ->type_name("AGENT");
+  CLI::Option* all = app->add_flag_callback(
+      "--all", [] {}, "wait for every device (default)");
+  app->add_flag("--reachable", task.wait.reachable,
+                "not for devices that the server cannot reach; they get it when they are back")
+      ->excludes(all);
+  app->add_option_function<unsigned>(
+         "--timeout",
+         [&task](unsigned seconds) { task.wait.timeout = std::chrono::seconds(seconds); },
+         "how long to wait (default 60)")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0U, 86'400U).description(""));
+  app->final_callback([&task] {
+    task.kind = Task::Kind::wait;
+    task.agent_kind = AgentKind::server;
+  });
 }
 
 // The verbs for any agent and any command.

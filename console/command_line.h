@@ -9,6 +9,7 @@
 #include "console/agent_book.h"
 #include "console/console_config.h"
 #include "console/fields.h"
+#include "console/wait.h"
 
 namespace tenet::console {
 
@@ -19,6 +20,7 @@ struct Task {
     describe,  // show the form of a command
     list,      // show the commands of an agent
     migrate,   // two commands of two agents
+    wait,      // for a network
   };
   Kind kind = Kind::run;
   // Of the agent, if the verb tells; a server agent may be left out, for the default one.
@@ -29,6 +31,7 @@ struct Task {
   std::vector<FieldInput> fields = {};
   std::string source = {};  // migrate: the server that the VM leaves
   bool parallel = false;    // migrate: both halves at the same time
+  WaitTask wait = {};
 };
 
 struct CommandLine {

@@ -22,7 +22,7 @@ class Conversation {
       };
     }
     session_.emplace(io_, config.xmpp, std::move(handlers));
-    client_.emplace(*session_, config.timeout);
+    client_.emplace(io_, *session_, config.timeout);
   }
 
   Outcome run() {

@@ -5,6 +5,7 @@
 #include "common/core/text.h"
 #include "console/fields.h"
 #include "console/migration.h"
+#include "console/wait.h"
 
 namespace tenet::console {
 namespace {
@@ -91,11 +92,13 @@ Outcome describe_form(const protocol::Form& form) {
   return out;
 }
 
-Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream& standard_input) {
+Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream& standard_input,
+                     std::ostream& progress) {
   auto agent = agent_of(task, config);
   if (!agent) return fail(agent.error());
   if (task.kind == Task::Kind::list) return at_agent(*agent, list_commands);
   if (task.kind == Task::Kind::describe) return at_agent(*agent, describe_command(task.node));
+  if (task.kind == Task::Kind::wait) return wait_for(*agent, task.wait, progress);
   auto fields = read_fields(task.fields, config.agents, standard_input);
   if (!fields) return fail(fields.error());
   if (task.kind == Task::Kind::migrate) {

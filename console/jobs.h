@@ -2,6 +2,7 @@
 #pragma once
 
 #include <istream>
+#include <ostream>
 
 #include "common/core/error.h"
 #include "console/command_line.h"
@@ -11,8 +12,9 @@
 namespace tenet::console {
 
 // Reads files and standard input, and resolves names: whatever can be wrong without an agent is
-// found here. Errors: configuration.
-Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream& standard_input);
+// found here. What takes its time tells `progress`. Errors: configuration.
+Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream& standard_input,
+                     std::ostream& progress);
 
 // The fields of a form as a table.
 Outcome describe_form(const protocol::Form& form);

@@ -18,7 +18,7 @@ Outcome perform(const CommandLine& line) {
   for (const std::string& warning : config->warnings) {
     std::cerr << "warning: " << printable(warning) << "\n";
   }
-  const auto job = make_job(line.task, *config, std::cin);
+  const auto job = make_job(line.task, *config, std::cin, std::cerr);
   if (!job) return failed(job.error());
   return converse(*config, *job, line.trace, std::cerr);
 }

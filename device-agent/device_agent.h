@@ -16,6 +16,7 @@
 #include "device-agent/device_config.h"
 #include "device-agent/device_core.h"
 #include "device-agent/device_store.h"
+#include "device-agent/rounds.h"
 
 namespace tenet::device {
 
@@ -29,29 +30,20 @@ class DeviceAgent {
   Result<void> start();
 
  private:
-  // A request of a server that waits for the next commit.
+  // A request that waits for the next commit.
   struct Pending {
-    ServerName server;
-    Request request;
+    ServerRequest request;
     std::shared_ptr<xmpp::Responder> responder;
-    DatapathRefusals refused = {};
   };
 
   void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
   // Everything at hand in one commit; the answers leave after it (law 1).
   void flush();
-  // False: something was refused by the datapath, and the round has to be run again without it.
-  bool round(std::vector<Pending>& pending);
-  Result<Answer> handle(const Pending& pending, WallTime now);
-  // Applies what the core has decided; if the kernel is not as it was left, all of it again.
-  std::vector<DriverRefusal> enforce();
+  void answer(const Pending& pending, const Result<Answer>& answer);
+  void log_batch(const ServerRequest& request, const Result<Answer>& answer) const;
   // Compares the datapath with the core, and mends it. Says what differed.
   Result<std::vector<std::string>> repair(std::string_view why);
   void repair_later();
-  void refuse_culprits(std::vector<Pending>& pending, const std::vector<DriverRefusal>& refusals);
-  void answer_all(const std::vector<Pending>& pending, const std::vector<Result<Answer>>& answers);
-  void fail_all(const std::vector<Pending>& pending, const Error& error);
-  void log_batch(const Pending& pending, const Result<Answer>& answer) const;
   // Sets the timer to when the next reservation may end.
   void await_expiry();
   void reload();
@@ -62,6 +54,7 @@ class DeviceAgent {
   DeviceStore store_;
   std::unique_ptr<Driver> driver_;
   DeviceCore core_;
+  Rounds rounds_;
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   std::vector<Pending> pending_;

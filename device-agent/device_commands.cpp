@@ -36,19 +36,21 @@ Error no_policy(Vnid vnid) {
 Result<CommandOutput> list_policies(const CommandServices& services, const CommandInput& in) {
   const auto filter = read_filter(in);
   if (!filter) return fail(filter.error());
-  CommandOutput out{"Policies", {"vnid", "revision", "kinds", "vms", "servers"}};
+  CommandOutput out{"Policies", {"vnid", "revision", "kinds", "vms", "servers", "enforced"}};
   for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     std::vector<std::string> kind_names;
     for (const PolicyEntry& entry : network.policy->entries()) {
       kind_names.emplace_back(kinds()[entry.index()].name);
     }
+    const auto lacks = services.core.unenforced().find(vnid);
     std::size_t vms = 0;
     for (const ServerName& server : network.claims)
       vms += services.core.view(server).at(vnid).vms.size();
-    out.rows.push_back({vnid.text(), std::to_string(network.policy->revision()),
-                        join(kind_names, " "), std::to_string(vms),
-                        join({network.claims.begin(), network.claims.end()}, " ")});
+    out.rows.push_back(
+        {vnid.text(), std::to_string(network.policy->revision()), join(kind_names, " "),
+         std::to_string(vms), join({network.claims.begin(), network.claims.end()}, " "),
+         lacks == services.core.unenforced().end() ? "yes" : "no: " + lacks->second.text});
   }
   return out;
 }

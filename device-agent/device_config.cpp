@@ -139,10 +139,7 @@ LinuxOptions read_linux(Section& section) {
   return out;
 }
 
-}  // namespace
-
-Result<DeviceConfig> load_device_config(const std::string& path) {
-  auto file = runtime::ConfigFile::load(path);
+Result<DeviceConfig> read_file(Result<runtime::ConfigFile> file) {
   if (!file) return fail(file.error());
   DeviceConfig out;
   {
@@ -169,6 +166,16 @@ Result<DeviceConfig> load_device_config(const std::string& path) {
   }
   if (auto finished = file->finish(); !finished) return fail(finished.error());
   return out;
+}
+
+}  // namespace
+
+Result<DeviceConfig> load_device_config(const std::string& path) {
+  return read_file(runtime::ConfigFile::load(path));
+}
+
+Result<DeviceConfig> parse_device_config(std::string_view text, const std::string& path) {
+  return read_file(runtime::ConfigFile::parse(text, path));
 }
 
 }  // namespace tenet::device

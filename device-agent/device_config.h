@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/core/error.h"
@@ -33,5 +34,7 @@ struct DeviceConfig {
 
 // Errors: configuration, with every problem of the file, one per line.
 Result<DeviceConfig> load_device_config(const std::string& path);
+// The same of a text; `path` is what problems call it.
+Result<DeviceConfig> parse_device_config(std::string_view text, const std::string& path);
 
 }  // namespace tenet::device

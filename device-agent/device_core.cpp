@@ -17,25 +17,6 @@ std::string revision_text(Vnid vnid, const PolicyStamp& stamp) {
   return "policy of VNID " + vnid.text() + " revision " + std::to_string(stamp.revision);
 }
 
-// Nothing if `next` may replace `now`.
-OperationResult order_error(Vnid vnid, const PolicyStamp& now, const PolicyStamp& next) {
-  if (next.revision < now.revision) {
-    return Error{Code::stale_revision,
-                 "revision " + std::to_string(next.revision) + " of the policy of VNID " +
-                     vnid.text() + " is older than revision " + std::to_string(now.revision) +
-                     ", which is in force",
-                 {.entry = revision_text(vnid, next), .against = revision_text(vnid, now)}};
-  }
-  if (next.revision == now.revision && next.content != now.content) {
-    return Error{Code::policy_conflict,
-                 "revision " + std::to_string(next.revision) + " of the policy of VNID " +
-                     vnid.text() + " is in force with other content; raise the revision",
-                 {.entry = revision_text(vnid, next) + " content " + next.content.text(),
-                  .against = revision_text(vnid, now) + " content " + now.content.text()}};
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 // ---- messages --------------------------------------------------------------------------------
@@ -141,13 +122,36 @@ OperationResult DeviceCore::verify(const Policy& policy) const {
   return verify_baseline(policy, options_.baseline);
 }
 
+OperationResult DeviceCore::order_error(const Network& network, const Policy& policy) const {
+  const Vnid vnid = policy.vnid();
+  const PolicyStamp& now = network.policy->stamp();
+  const PolicyStamp& next = policy.stamp();
+  if (next.revision < now.revision) {
+    return Error{Code::stale_revision,
+                 "revision " + std::to_string(next.revision) + " of the policy of VNID " +
+                     vnid.text() + " is older than revision " + std::to_string(now.revision) +
+                     ", which is in force",
+                 {.entry = revision_text(vnid, next), .against = revision_text(vnid, now)}};
+  }
+  if (next.revision == now.revision && next.content != now.content) {
+    return Error{Code::policy_conflict,
+                 "revision " + std::to_string(next.revision) + " of the policy of VNID " +
+                     vnid.text() + " is in force with other content; raise the revision",
+                 {.entry = revision_text(vnid, next) + " content " + next.content.text(),
+                  .against = revision_text(vnid, now) + " content " + now.content.text()}};
+  }
+  // What asks for the same as before would not reach the datapath, and so cannot be acknowledged.
+  const auto lacks = unenforced_.find(vnid);
+  if (lacks != unenforced_.end() && policy.compile() == network.intents) return lacks->second;
+  return std::nullopt;
+}
+
 OperationResult DeviceCore::sync(const ServerName& server, const PolicyPtr& policy) {
   const Vnid vnid = policy->vnid();
   const auto network = networks_.find(vnid);
   if (network != networks_.end()) {
-    const PolicyStamp& now = network->second.policy->stamp();
-    if (auto error = order_error(vnid, now, policy->stamp())) return error;
-    if (now == policy->stamp()) {
+    if (auto error = order_error(network->second, *policy)) return error;
+    if (network->second.policy->stamp() == policy->stamp()) {
       set_claim(server, vnid, true);
       return std::nullopt;
     }
@@ -165,9 +169,8 @@ OperationResult DeviceCore::update(const ServerName& server, const PolicyPtr& po
   if (!network->second.claims.contains(server)) {
     return unknown_vnid(vnid, " that server " + server + " has claimed");
   }
-  const PolicyStamp& now = network->second.policy->stamp();
-  if (auto error = order_error(vnid, now, policy->stamp())) return error;
-  if (now == policy->stamp()) return std::nullopt;
+  if (auto error = order_error(network->second, *policy)) return error;
+  if (network->second.policy->stamp() == policy->stamp()) return std::nullopt;
   if (auto error = verify(*policy)) return error;
   set_policy(vnid, policy);
   return std::nullopt;
@@ -254,7 +257,10 @@ void DeviceCore::end_emptied_claims(const ServerName& server, const Batch& batch
     if (answer.results[i]) continue;
     const Operation& operation = batch.operations[i];
     if (std::holds_alternative<Dissociate>(operation)) emptied.insert(operation_vnid(operation));
-    if (std::holds_alternative<PolicySync>(operation)) emptied.erase(operation_vnid(operation));
+    if (std::holds_alternative<PolicySync>(operation) ||
+        std::holds_alternative<PolicyUpdate>(operation)) {
+      emptied.erase(operation_vnid(operation));
+    }
   }
   for (const Vnid vnid : emptied) {
     const auto network = view(server).find(vnid);
@@ -383,8 +389,19 @@ void DeviceCore::put_policy(Vnid vnid, const PolicyPtr& policy) {
   network.intents = policy->compile();
   usage_.add(network.intents, network.holders);
   if (const auto vni = segment_of(network)) segments_[*vni] = vnid;
+  restamp(vnid);
+}
+
+PolicyStamp DeviceCore::stamp(Vnid vnid) const {
+  PolicyStamp out = networks_.at(vnid).policy->stamp();
+  if (unenforced_.contains(vnid)) out.content = {};
+  return out;
+}
+
+void DeviceCore::restamp(Vnid vnid) {
+  const Network& network = networks_.at(vnid);
   for (const ServerName& server : network.claims) {
-    servers_.at(server).view.at(vnid).stamp = policy->stamp();
+    servers_.at(server).view.at(vnid).stamp = stamp(vnid);
   }
 }
 
@@ -392,7 +409,7 @@ void DeviceCore::put_claim(const ServerName& server, Vnid vnid, bool present) {
   Network& network = networks_.at(vnid);
   if (present) {
     network.claims.insert(server);
-    servers_[server].view[vnid].stamp = network.policy->stamp();
+    servers_[server].view[vnid].stamp = stamp(vnid);
   } else {
     network.claims.erase(server);
     servers_.at(server).view.erase(vnid);
@@ -441,6 +458,9 @@ void DeviceCore::undo_to(std::size_t mark) {
 }
 
 void DeviceCore::commit() {
+  for (const auto& [vnid, before] : intents_before_) {
+    if (!networks_.contains(vnid)) unenforced_.erase(vnid);
+  }
   journal_.clear();
   touched_ = {};
   intents_before_.clear();
@@ -505,6 +525,15 @@ void DeviceCore::load(const DeviceChanges& everything) {
 void DeviceCore::set_limits(Baseline baseline, Capacity capacity) {
   options_.baseline = std::move(baseline);
   options_.capacity = std::move(capacity);
+}
+
+void DeviceCore::set_unenforced(std::map<Vnid, Error> networks) {
+  unenforced_.swap(networks);
+  for (const auto& affected : {networks, unenforced_}) {
+    for (const auto& [vnid, error] : affected) {
+      if (networks_.contains(vnid)) restamp(vnid);
+    }
+  }
 }
 
 }  // namespace tenet::device

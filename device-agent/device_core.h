@@ -118,6 +118,14 @@ class DeviceCore {
   const DeviceOptions& options() const { return options_; }
   // Takes effect for what comes; what is in force stays.
   void set_limits(Baseline baseline, Capacity capacity);
+  // What of the networks the datapath cannot enforce at present, and why; all others are. It is no
+  // change that can be rolled back.
+  void set_unenforced(std::map<Vnid, Error> networks);
+  // By network; others are enforced.
+  const std::map<Vnid, Error>& unenforced() const { return unenforced_; }
+  // What servers are told to be in force. Of a network that is unenforced it equals no policy's, so
+  // that they notice, and ask for the policy again. Precondition: the device has the network.
+  PolicyStamp stamp(Vnid vnid) const;
 
  private:
   // Takes the core as an argument, so that a core stays copyable with changes pending.
@@ -128,6 +136,8 @@ class DeviceCore {
   std::set<std::string> ports_of(const Operation& operation) const;
   OperationResult sync(const ServerName& server, const PolicyPtr& policy);
   OperationResult update(const ServerName& server, const PolicyPtr& policy);
+  // Whether the policy may take the place of the one in force, in the order of revisions.
+  OperationResult order_error(const Network& network, const Policy& policy) const;
   OperationResult withdraw(const ServerName& server, Vnid vnid);
   OperationResult associate(const ServerName& server, const Associate& operation);
   OperationResult dissociate(const ServerName& server, const Dissociate& operation);
@@ -154,6 +164,7 @@ class DeviceCore {
   void put_claim(const ServerName& server, Vnid vnid, bool present);
   void put_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm);
   void count_vm(Network& network, Vnid vnid, const Vm& vm, bool present);
+  void restamp(Vnid vnid);
 
   struct MacUse {
     MemberKey key;
@@ -171,6 +182,7 @@ class DeviceCore {
   std::map<Vnid, Network> networks_;
   std::unordered_map<Mac, MacUse, MacHash> macs_;
   std::map<std::uint32_t, Vnid> segments_;  // VNI -> VNID
+  std::map<Vnid, Error> unenforced_;
   Usage usage_;
 
   std::vector<Undo> journal_;

@@ -4,17 +4,26 @@
 #include <optional>
 #include <set>
 
+#include "common/store/checked_table.h"
 #include "common/store/database.h"
 #include "common/store/rows.h"
 
 namespace tenet::device {
 namespace {
 
+using store::CheckedTable;
+using store::DamageError;
 using store::Database;
 using store::Statement;
 using store::StoreError;
 
-constexpr std::array<std::string_view, 2> kMigrations{
+constexpr CheckedTable kServer{"server", "name, epoch, seq, heard"};
+constexpr CheckedTable kPolicy{"policy", "vnid, document"};
+constexpr CheckedTable kClaim{"claim", "server, vnid", 2};
+constexpr CheckedTable kMember{"member",
+                               "server, vnid, vm, mac, addresses, port, associated, reserve", 3};
+
+constexpr std::array<std::string_view, 2> kFirstMigrations{
     "CREATE TABLE server(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE policy(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL) STRICT;"
@@ -28,13 +37,26 @@ constexpr std::array<std::string_view, 2> kMigrations{
     "ALTER TABLE server ADD COLUMN heard INTEGER NOT NULL DEFAULT 0;"
     "UPDATE server SET heard=unixepoch()"};
 
+std::span<const std::string_view> migrations() {
+  static const std::string kChecksums =
+      store::make_checksums() + store::add_checksums(kServer) + store::add_checksums(kPolicy) +
+      store::add_checksums(kClaim) + store::add_checksums(kMember);
+  static const std::array<std::string_view, 3> kAll{kFirstMigrations[0], kFirstMigrations[1],
+                                                    kChecksums};
+  return kAll;
+}
+
+Error to_error(const StoreError& error, const std::string& path) {
+  return store::to_error(error, path, "start without: the servers send everything again");
+}
+
 // The end of the year 9999. A time beyond it was not written by us, and sums would overflow.
 constexpr std::int64_t kLatest = 253'402'300'799;
 
 WallTime read_time(std::int64_t seconds, const ServerName& server) {
   if (seconds < 0 || seconds > kLatest) {
-    throw StoreError("the row of server " + server + " is damaged: there is no time " +
-                     std::to_string(seconds));
+    throw DamageError("the row of server " + server + " is damaged: there is no time " +
+                      std::to_string(seconds));
   }
   return WallTime(std::chrono::seconds(seconds));
 }
@@ -42,17 +64,21 @@ WallTime read_time(std::int64_t seconds, const ServerName& server) {
 }  // namespace
 
 struct DeviceStore::Impl {
-  explicit Impl(const std::string& path) : database(path, kMigrations) {}
+  explicit Impl(const std::string& path) : database(path, migrations()) {}
+
+  Statement put(const CheckedTable& table) const {
+    return database.prepare("INSERT OR REPLACE INTO " + std::string(table.name) + " " +
+                            store::checked_values(table));
+  }
 
   Database database;
   std::optional<store::Transaction> transaction;
-  Statement put_server = database.prepare("INSERT OR REPLACE INTO server VALUES(?, ?, ?, ?)");
-  Statement put_policy = database.prepare("INSERT OR REPLACE INTO policy VALUES(?, ?)");
+  Statement put_server = put(kServer);
+  Statement put_policy = put(kPolicy);
   Statement erase_policy = database.prepare("DELETE FROM policy WHERE vnid=?");
-  Statement put_claim = database.prepare("INSERT OR REPLACE INTO claim VALUES(?, ?)");
+  Statement put_claim = put(kClaim);
   Statement erase_claim = database.prepare("DELETE FROM claim WHERE server=? AND vnid=?");
-  Statement put_member =
-      database.prepare("INSERT OR REPLACE INTO member VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement put_member = put(kMember);
   Statement erase_member =
       database.prepare("DELETE FROM member WHERE server=? AND vnid=? AND vm=?");
 
@@ -84,23 +110,20 @@ struct DeviceStore::Impl {
 
   DeviceChanges load() {
     DeviceChanges out;
-    Statement servers = database.prepare("SELECT name, epoch, seq, heard FROM server");
-    servers.each([&] {
-      const ServerName name = servers.text(0);
-      out.servers[name] = {
-          {store::from_column(servers.integer(1)), store::from_column(servers.integer(2))},
-          read_time(servers.integer(3), name)};
+    store::each_row(database, kServer, [&](const Statement& row) {
+      const ServerName name = row.text(0);
+      out.servers[name] = {{store::from_column(row.integer(1)), store::from_column(row.integer(2))},
+                           read_time(row.integer(3), name)};
     });
-    Statement policies = database.prepare("SELECT vnid, document FROM policy");
-    policies.each(
-        [&] { out.policies[store::vnid_column(policies, 0)] = store::read_policy(policies, 1); });
-    Statement claims = database.prepare("SELECT server, vnid FROM claim");
-    claims.each([&] { out.claims[{claims.text(0), store::vnid_column(claims, 1)}] = true; });
-    Statement members = database.prepare("SELECT server, vnid, vm, " +
-                                         std::string(store::kVmColumns) + " FROM member");
-    members.each([&] {
-      const MemberKey key{store::vnid_column(members, 1), members.text(2)};
-      out.members[{members.text(0), key}] = store::read_vm(members, key.vm, 3);
+    store::each_row(database, kPolicy, [&](const Statement& row) {
+      out.policies[store::vnid_column(row, 0)] = store::read_policy(row, 1);
+    });
+    store::each_row(database, kClaim, [&](const Statement& row) {
+      out.claims[{row.text(0), store::vnid_column(row, 1)}] = true;
+    });
+    store::each_row(database, kMember, [&](const Statement& row) {
+      const MemberKey key{store::vnid_column(row, 1), row.text(2)};
+      out.members[{row.text(0), key}] = store::read_vm(row, key.vm, 3);
     });
     check(out);
     return out;
@@ -112,19 +135,19 @@ struct DeviceStore::Impl {
     for (const auto& [claim, present] : all.claims) claimed.insert(claim.vnid);
     for (const auto& [vnid, policy] : all.policies) {
       if (policy->vnid() != vnid || !claimed.contains(vnid)) {
-        throw StoreError("the policy of VNID " + vnid.text() +
-                         " is of another VNID, or has no claim");
+        throw DamageError("the policy of VNID " + vnid.text() +
+                          " is of another VNID, or has no claim");
       }
     }
     for (const auto& [claim, present] : all.claims) {
       if (!all.policies.contains(claim.vnid) || !all.servers.contains(claim.server)) {
-        throw StoreError("server " + claim.server + " claims VNID " + claim.vnid.text() +
-                         ", of which the policy or the server is missing");
+        throw DamageError("server " + claim.server + " claims VNID " + claim.vnid.text() +
+                          ", of which the policy or the server is missing");
       }
     }
     for (const auto& [member, vm] : all.members) {
       if (!all.claims.contains({member.server, member.key.vnid})) {
-        throw StoreError("VM " + text(member.key) + " has no claim of server " + member.server);
+        throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server);
       }
     }
   }
@@ -139,7 +162,7 @@ Result<DeviceStore> DeviceStore::open(const std::string& path) {
   try {
     return DeviceStore(std::make_unique<Impl>(path));
   } catch (const StoreError& error) {
-    return fail(Code::io, error.what());
+    return fail(to_error(error, path));
   }
 }
 
@@ -147,7 +170,7 @@ Result<DeviceChanges> DeviceStore::load() {
   try {
     return impl_->load();
   } catch (const StoreError& error) {
-    return fail(Code::io, impl_->database.path() + ": " + error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 
@@ -158,7 +181,7 @@ Result<void> DeviceStore::write(const DeviceChanges& changes) {
     return {};
   } catch (const StoreError& error) {
     impl_->transaction.reset();
-    return fail(Code::io, error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 
@@ -169,7 +192,7 @@ Result<void> DeviceStore::commit() {
     return {};
   } catch (const StoreError& error) {
     impl_->transaction.reset();
-    return fail(Code::io, error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 

@@ -7,27 +7,25 @@
 #include <string>
 
 #include "common/core/error.h"
-#include "device-agent/device_core.h"
+#include "device-agent/change_store.h"
 
 namespace tenet::device {
 
-class DeviceStore {
+class DeviceStore : public ChangeStore {
  public:
   // Opens or makes the file. Errors: io, naming the file.
   static Result<DeviceStore> open(const std::string& path);
   DeviceStore(DeviceStore&&) noexcept;
   DeviceStore& operator=(DeviceStore&&) noexcept;
-  ~DeviceStore();
+  ~DeviceStore() override;
 
-  // Everything. Errors: io, also for damaged rows.
+  // Everything. Errors: io, also if anything is not as it was written: what is damaged is never
+  // taken for policy.
   Result<DeviceChanges> load();
 
-  // Writes the changes, but holds the commit back: the datapath comes between. Errors: io, and then
-  // nothing is written.
-  Result<void> write(const DeviceChanges& changes);
-  // Makes what was written durable. Errors: io, and then nothing is written.
-  Result<void> commit();
-  void rollback();
+  Result<void> write(const DeviceChanges& changes) override;
+  Result<void> commit() override;
+  void rollback() override;
 
  private:
   struct Impl;

@@ -21,17 +21,17 @@ std::optional<std::pair<Vnid, VmId>> Desired::mac_conflict(
   const auto [first, last] = macs_.equal_range(mac);
   for (auto it = first; it != last; ++it) {
     const auto& [other_vnid, other_vm] = it->second;
-    if (other_vnid == vnid && other_vm == vm) continue;
-    const PlacedVm& other = networks_.at(other_vnid).vms.at(other_vm);
+    if (other_vnid == vnid && other_vm->id == vm) continue;
+    const PlacedVm& other = networks_.at(other_vnid).vms.at(other_vm->id);
     const bool shares_device =
         std::any_of(devices.begin(), devices.end(),
                     [&](const DeviceName& device) { return other.devices.contains(device); });
-    if (other_vnid == vnid || shares_device) return it->second;
+    if (other_vnid == vnid || shares_device) return std::pair(other_vnid, other_vm->id);
   }
   return std::nullopt;
 }
 
-void Desired::put_network(Vnid vnid, PolicyPtr policy, std::set<DeviceName> devices,
+void Desired::put_network(Vnid vnid, PolicyPtr policy, DeviceSet devices,
                           std::set<DeviceName> announced) {
   Network& network = networks_[vnid];
   network.policy = std::move(policy);
@@ -58,7 +58,8 @@ void Desired::put_vm(Vnid vnid, PlacedVm vm) {
     ++network.vms_on[device];
     network.announced.erase(device);
   }
-  macs_.emplace(vm.vm->mac, std::pair(vnid, vm.vm->id));
+  macs_.emplace(vm.vm->mac, std::pair(vnid, vm.vm));
+  if (vm.devices == network.devices) vm.devices = network.devices;  // shared from now on
   const VmId id = vm.vm->id;
   network.vms.insert_or_assign(id, std::move(vm));
 }
@@ -73,7 +74,7 @@ void Desired::erase_vm(Vnid vnid, const VmId& vm) {
   }
   const auto [first, last] = macs_.equal_range(found->second.vm->mac);
   const auto mac = std::find_if(
-      first, last, [&](const auto& entry) { return entry.second == std::pair(vnid, vm); });
+      first, last, [&](const auto& entry) { return entry.second.second == found->second.vm; });
   macs_.erase(mac);
   network.vms.erase(found);
 }

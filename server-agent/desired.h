@@ -10,23 +10,22 @@
 #include "common/core/jid.h"
 #include "common/core/policy.h"
 #include "common/core/vm.h"
+#include "server-agent/device_set.h"
 
 namespace tenet::server {
 
-using DeviceName = Jid;  // the full JID of a device agent
-
 struct PlacedVm {
   VmPtr vm;
-  std::set<DeviceName> devices;
+  DeviceSet devices;
   // The server that the VM migrates away from, and the devices where that is still to be said. Said
   // once more after it is done, it would take the VM back from where it migrated to later (law 3).
   std::optional<Jid> from = {};
-  std::set<DeviceName> takeover = {};
+  DeviceSet takeover = {};
 };
 
 struct Network {
   PolicyPtr policy;
-  std::set<DeviceName> devices;  // where VMs go unless they say otherwise
+  DeviceSet devices;  // where VMs go unless they say otherwise
   // Devices that got the policy ahead of any VM. A device leaves this set with its first VM: from
   // then on the VMs carry the claim, and with the last one the policy is withdrawn (the seed,
   // steps 202 to 204).
@@ -48,8 +47,7 @@ class Desired {
   std::optional<std::pair<Vnid, VmId>> mac_conflict(Vnid vnid, const VmId& vm, const Mac& mac,
                                                     const std::set<DeviceName>& devices) const;
 
-  void put_network(Vnid vnid, PolicyPtr policy, std::set<DeviceName> devices,
-                   std::set<DeviceName> announced);
+  void put_network(Vnid vnid, PolicyPtr policy, DeviceSet devices, std::set<DeviceName> announced);
   // Preconditions: the network exists.
   void put_policy(Vnid vnid, PolicyPtr policy);
   void announce(Vnid vnid, const DeviceName& device);
@@ -61,7 +59,7 @@ class Desired {
 
  private:
   std::map<Vnid, Network> networks_;
-  std::multimap<Mac, std::pair<Vnid, VmId>> macs_;
+  std::multimap<Mac, std::pair<Vnid, VmPtr>> macs_;
 };
 
 }  // namespace tenet::server

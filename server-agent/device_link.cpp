@@ -8,27 +8,24 @@
 namespace tenet::server {
 namespace {
 
-constexpr std::size_t kMaxOperations = 512;
+// Batches that are out at a time, if they are full: the device applies one while others travel.
+constexpr std::size_t kWindow = 8;
 constexpr std::chrono::milliseconds kFirstPause{1'000};
 constexpr std::chrono::milliseconds kLongestPause{60'000};
+constexpr unsigned kMostPatience = 8;  // audits
 
 bool same(const VmPtr& a, const VmPtr& b) {
   return a == b || (a && b && *a == *b);
 }
 
-Key key_of(const Operation& operation) {
-  Key key{operation_vnid(operation), {}};
-  if (const auto* associate = std::get_if<Associate>(&operation)) key.second = associate->vm->id;
-  if (const auto* dissociate = std::get_if<Dissociate>(&operation)) key.second = dissociate->vm;
-  return key;
+// Whether a policy comes or goes with it.
+bool concerns_policy(const Operation& operation) {
+  const auto* associate = std::get_if<Associate>(&operation);
+  if (associate != nullptr) return associate->policy != nullptr;
+  return !std::holds_alternative<Dissociate>(operation);
 }
 
 }  // namespace
-
-std::string key_text(const Key& key) {
-  return key.second.empty() ? "network " + key.first.text()
-                            : "vm " + key.first.text() + "/" + key.second;
-}
 
 DeviceLink::DeviceLink(DeviceName name, DeviceView belief)
     : name_(std::move(name)), acknowledged_(std::move(belief)) {}
@@ -50,29 +47,15 @@ std::string_view DeviceLink::state() const {
 
 void DeviceLink::available(LinkContext& context) {
   failures_ = 0;
+  error_.reset();
   greet(context);
 }
 
 void DeviceLink::unavailable() {
   phase_ = Phase::offline;
   awaited_ = 0;
-  lose();  // the outcome is unknown; the digests will tell
-}
-
-void DeviceLink::lose() {
-  std::move(in_flight_.begin(), in_flight_.end(), std::back_inserter(lost_));
-  in_flight_.clear();
-}
-
-bool DeviceLink::moving(const Key& key) const {
-  if (dirty_.contains(key)) return true;
-  const auto touches = [&](const Operation& operation) {
-    if (operation_vnid(operation) != key.first) return false;
-    return key.second.empty() || key_of(operation) == key ||
-           std::holds_alternative<PolicyWithdraw>(operation);
-  };
-  return std::any_of(in_flight_.begin(), in_flight_.end(), touches) ||
-         std::any_of(lost_.begin(), lost_.end(), touches);
+  news_.all = true;
+  under_way_.lose();  // the outcome is unknown; the digests will tell
 }
 
 void DeviceLink::resync(LinkContext& context) {
@@ -86,7 +69,7 @@ void DeviceLink::send(Request request, LinkContext& context) {
 
 void DeviceLink::greet(LinkContext& context) {
   phase_ = Phase::greeting;
-  lose();
+  under_way_.lose();
   end_marked_ = false;
   walk_.emplace(acknowledged_);
   send(Hello{{context.epoch, ++context.seq}}, context);
@@ -104,15 +87,19 @@ void DeviceLink::compare(LinkContext& context) {
 void DeviceLink::go_live(LinkContext& context) {
   acknowledged_ = std::move(*walk_).take();
   walk_.reset();
+  std::erase_if(enforcements_, [&](const auto& e) { return !acknowledged_.contains(e.first); });
+  for (const auto& [vnid, network] : acknowledged_) note_enforcement(vnid, context.now);
   phase_ = Phase::live;
   verified_ = true;
   error_.reset();
   // A new conversation: the device may have been configured anew, so that all is tried again.
   refused_.clear();
+  patience_.clear();
   apart_.clear();
   dirty_.clear();
   parked_.clear();
-  lost_.clear();
+  under_way_.forget_lost();
+  news_.all = true;
   for (const auto& [vnid, network] : context.desired.networks()) {
     if (!network.wanted_on(name_)) continue;
     dirty_.insert({vnid, {}});
@@ -130,6 +117,18 @@ void DeviceLink::go_live(LinkContext& context) {
 // ---- answers ---------------------------------------------------------------------------------
 
 void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkContext& context) {
+  const auto& flights = under_way_.flights();
+  const bool of_batch = std::any_of(flights.begin(), flights.end(),
+                                    [&](const auto& flight) { return flight.token == token; });
+  if (of_batch && flights.front().token != token) {
+    // Devices answer in order: the answer before this one, or its batch, was lost.
+    wait({Code::unreachable, "an answer of the device was lost"}, context);
+    return;
+  }
+  if (of_batch) {
+    batch_answer(answer, context);
+    return;
+  }
   if (token != awaited_ || awaited_ == 0) return;  // of a conversation that is over
   awaited_ = 0;
   if (!answer) {
@@ -145,16 +144,6 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
     } else {
       compare(context);
     }
-  } else if (const auto* batch = std::get_if<BatchAnswer>(&*answer)) {
-    std::optional<Error> stuck;
-    if (absorb(*batch, stuck)) {
-      failures_ = stuck ? failures_ : 0;
-      // A removal has no other wish to wait for, and busy passes: again, after a pause.
-      if (stuck) wait(*stuck, context);
-    } else {
-      look_closer({Code::unknown_vnid, "the device lacks a policy that it had acknowledged"},
-                  context);
-    }
   } else if (std::get<SyncedAnswer>(*answer).root == digest(acknowledged_)) {
     failures_ = 0;
     end_marked_ = true;
@@ -165,6 +154,30 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
   }
 }
 
+void DeviceLink::batch_answer(const Result<Answer>& answer, LinkContext& context) {
+  if (!answer && answer.error().code == Code::invalid) {
+    // The device does not understand the batch: the same again would not help.
+    for (const Operation& operation : under_way_.arrive()) {
+      dirty_.insert(key_of(operation));
+      refuse(operation, answer.error());
+    }
+    return;
+  }
+  if (!answer) {
+    wait(answer.error(), context);
+    return;
+  }
+  std::optional<Error> stuck;
+  if (absorb(std::get<BatchAnswer>(*answer), context.now, stuck)) {
+    failures_ = stuck ? failures_ : 0;
+    // A removal has no other wish to wait for, and busy passes: again, after a pause.
+    if (stuck) wait(*stuck, context);
+  } else {
+    look_closer({Code::unknown_vnid, "the device lacks a policy that it had acknowledged"},
+                context);
+  }
+}
+
 void DeviceLink::failed(const Error& error, LinkContext& context) {
   if (error.code == Code::stale_epoch && phase_ == Phase::greeting) {
     phase_ = Phase::fenced;
@@ -172,15 +185,6 @@ void DeviceLink::failed(const Error& error, LinkContext& context) {
     error_->text +=
         "; another server agent uses this identity, or this one's state is old: see "
         "--epoch";
-    return;
-  }
-  if (error.code == Code::invalid && !in_flight_.empty()) {
-    // The device does not understand the batch: the same again would not help.
-    for (const Operation& operation : in_flight_) {
-      dirty_.insert(key_of(operation));
-      refuse(operation, error);
-    }
-    in_flight_.clear();
     return;
   }
   wait(error, context);
@@ -200,7 +204,7 @@ void DeviceLink::look_closer(const Error& error, LinkContext& context) {
 void DeviceLink::wait(const Error& error, LinkContext& context) {
   phase_ = Phase::waiting;
   error_ = error;
-  lose();
+  under_way_.lose();
   const auto pause = std::min(kLongestPause, kFirstPause * (1U << std::min(failures_, 6U)));
   ++failures_;
   awaited_ = ++context.token;
@@ -210,21 +214,30 @@ void DeviceLink::wait(const Error& error, LinkContext& context) {
 void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
   if (phase_ == Phase::waiting && token == awaited_) greet(context);
   // The end mark is due once more; a device that differs is compared with in detail then.
-  if (phase_ == Phase::live && token == audit_) end_marked_ = false;
+  if (phase_ != Phase::live || token != audit_) return;
+  end_marked_ = false;
+  forgive(Occasion::audit);
 }
 
-bool DeviceLink::absorb(const BatchAnswer& answer, std::optional<Error>& stuck) {
+bool DeviceLink::absorb(const BatchAnswer& answer, WallTime now, std::optional<Error>& stuck) {
   bool freed = false;
   bool as_known = true;
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) {
-    const Operation& operation = in_flight_[i];
+  const std::vector<Operation> operations = under_way_.arrive();
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const Operation& operation = operations[i];
+    tell(key_of(operation));
+    // A network is on its way as long as something in it is.
+    tell({operation_vnid(operation), {}});
+    if (concerns_policy(operation)) news_.networks.insert(operation_vnid(operation));
     if (answer.results[i] && answer.results[i]->code == Code::unknown_vnid &&
         acknowledged_.contains(operation_vnid(operation))) {
       as_known = false;
       continue;
     }
-    // A later wish may have come meanwhile; planning again costs a comparison.
-    dirty_.insert(key_of(operation));
+    // A VM that came needs no more planning: a later wish is dirty by itself. But with one that
+    // went the policy may have gone, which others may still need.
+    const bool came = !answer.results[i] && std::holds_alternative<Associate>(operation);
+    if (!came) dirty_.insert(key_of(operation));
     if (answer.results[i] && answer.results[i]->code == Code::busy) {
       stuck = answer.results[i];  // no refusal: it may succeed later
     } else if (answer.results[i]) {
@@ -235,14 +248,15 @@ bool DeviceLink::absorb(const BatchAnswer& answer, std::optional<Error>& stuck) 
       }
     } else {
       refused_.erase(key_of(operation));
+      patience_.erase(key_of(operation));
       const auto* associate = std::get_if<Associate>(&operation);
       if (associate != nullptr && associate->from) taken_over_.push_back(key_of(operation));
       freed = freed || frees(operation);
     }
   }
-  acknowledge(acknowledged_, in_flight_, answer.results);
-  in_flight_.clear();
-  if (freed) forgive();
+  acknowledge(acknowledged_, operations, answer.results);
+  for (const Operation& operation : operations) note_enforcement(operation_vnid(operation), now);
+  if (freed) forgive(Occasion::freed);
   for (auto it = parked_.begin(); it != parked_.end();) {
     if (acknowledged_.contains(it->first)) {
       dirty_.insert(*it);
@@ -252,6 +266,25 @@ bool DeviceLink::absorb(const BatchAnswer& answer, std::optional<Error>& stuck) 
     }
   }
   return as_known;
+}
+
+void DeviceLink::note_enforcement(Vnid vnid, WallTime now) {
+  const auto network = acknowledged_.find(vnid);
+  // A device that cannot enforce all of a policy any more reports no content (PROTOCOL.md 5.3).
+  if (network == acknowledged_.end() || network->second.stamp.content == Sha256{}) {
+    enforcements_.erase(vnid);
+    return;
+  }
+  const auto [known, fresh] =
+      enforcements_.try_emplace(vnid, Enforcement{network->second.stamp, now});
+  if (!fresh && known->second.stamp != network->second.stamp) {
+    known->second = {network->second.stamp, now};
+  }
+}
+
+std::optional<Enforcement> DeviceLink::enforcement(Vnid vnid) const {
+  const auto known = enforcements_.find(vnid);
+  return known == enforcements_.end() ? std::nullopt : std::optional(known->second);
 }
 
 // Whether something that others wait for became free: whatever is not a new VM.
@@ -275,22 +308,35 @@ void DeviceLink::refuse(const Operation& operation, const Error& error) {
   refused_.insert_or_assign(key_of(operation), std::move(refusal));
 }
 
-// Something was freed or replaced: what failed for want of it is worth another try.
-void DeviceLink::forgive() {
+// What failed for want of something is worth another try when something is freed or replaced.
+// Others free things too, and a device that is configured anew or gets a sensor tells nobody: that
+// is what audits are for, ever less often.
+void DeviceLink::forgive(Occasion occasion) {
   for (auto it = refused_.begin(); it != refused_.end();) {
-    const Code code = it->second.error.code;
-    if (code == Code::no_resources || code == Code::vm_conflict || code == Code::unknown_vnid) {
-      dirty_.insert(it->first);
-      it = refused_.erase(it);
-    } else {
-      ++it;
+    auto& [key, refusal] = *it;
+    const Code code = refusal.error.code;
+    bool again =
+        code == Code::no_resources || code == Code::vm_conflict || code == Code::unknown_vnid;
+    if (occasion == Occasion::audit) {
+      const bool may_pass = again || code == Code::unsupported || code == Code::policy_conflict ||
+                            code == Code::stale_revision;
+      unsigned& patience = patience_.try_emplace(key, 1).first->second;
+      again = may_pass && ++refusal.audits >= patience;
+      if (again) patience = std::min(2 * patience, kMostPatience);
     }
+    if (!again) {
+      ++it;
+      continue;
+    }
+    dirty_.insert(key);
+    it = refused_.erase(it);
   }
 }
 
 void DeviceLink::try_again(const Key& key) {
   for (const Key& k : {Key{key.first, {}}, key}) {
     refused_.erase(k);
+    patience_.erase(k);
     dirty_.insert(k);
   }
 }
@@ -304,6 +350,7 @@ void DeviceLink::forget_refusals(const std::vector<Key>& keys, const Desired& de
     if (!is_refused(key, policy ? network->policy : nullptr, vm == nullptr ? nullptr : vm->vm) ||
         (!policy && vm == nullptr)) {
       refused_.erase(key);
+      patience_.erase(key);
     }
   }
 }
@@ -379,33 +426,65 @@ std::vector<Operation> DeviceLink::take_apart(std::vector<Operation> operations)
   return out;
 }
 
+void DeviceLink::tell(const Key& key) {
+  // Where there is no policy, what became of it decides about every VM.
+  if (key.second.empty() && !acknowledged_.contains(key.first)) {
+    news_.networks.insert(key.first);
+  } else if (news_.keys.empty() || news_.keys.back() != key) {
+    news_.keys.push_back(key);
+  }
+}
+
+std::vector<Key> DeviceLink::due(std::size_t most) const {
+  std::vector<Key> out;
+  for (auto it = dirty_.begin(); it != dirty_.end() && out.size() < most;) {
+    if (under_way_.unsettles(it->first)) {
+      const Vnid vnid = it->first;
+      while (it != dirty_.end() && it->first == vnid) ++it;
+      continue;
+    }
+    if (!under_way_.contains(*it)) out.push_back(*it);
+    ++it;
+  }
+  return out;
+}
+
+bool DeviceLink::send_batch(LinkContext& context) {
+  const bool others_out = !under_way_.flights().empty();
+  const std::size_t most = context.max_batch_operations;
+  if (others_out && dirty_.size() < most) return false;
+  const std::vector<Key> keys = due(most);
+  if (keys.empty() || (others_out && keys.size() < most)) return false;
+  forget_refusals(keys, context.desired);
+  const auto [wanted, acknowledged] = restricted(keys, context.desired);
+  std::vector<Operation> operations = take_apart(plan(wanted, acknowledged));
+  for (const Key& key : keys) {
+    dirty_.erase(key);
+    tell(key);
+  }
+  if (operations.empty()) return true;
+
+  std::size_t bytes = 0;
+  std::size_t count = 0;
+  while (count < operations.size()) {
+    bytes += protocol::encoded_bytes(operations[count]);
+    if (count > 0 && bytes > context.max_batch_bytes) break;
+    ++count;
+  }
+  for (std::size_t i = count; i < operations.size(); ++i) dirty_.insert(key_of(operations[i]));
+  operations.resize(count);
+  const std::uint64_t token = ++context.token;
+  under_way_.depart(token, operations);
+  context.effects.sends.push_back(
+      {name_, token, Batch{{context.epoch, ++context.seq}, std::move(operations)}});
+  return true;
+}
+
 void DeviceLink::pump(LinkContext& context) {
   if (phase_ != Phase::live || awaited_ != 0) return;
-  while (!dirty_.empty()) {
-    std::vector<Key> keys;
-    for (auto it = dirty_.begin(); it != dirty_.end() && keys.size() < kMaxOperations; ++it) {
-      keys.push_back(*it);
-    }
-    forget_refusals(keys, context.desired);
-    const auto [wanted, acknowledged] = restricted(keys, context.desired);
-    std::vector<Operation> operations = take_apart(plan(wanted, acknowledged));
-    for (const Key& key : keys) dirty_.erase(key);
-    if (operations.empty()) continue;
-
-    std::size_t bytes = 0;
-    std::size_t count = 0;
-    while (count < operations.size()) {
-      bytes += protocol::encoded_bytes(operations[count]);
-      if (count > 0 && bytes > context.max_batch_bytes) break;
-      ++count;
-    }
-    for (std::size_t i = count; i < operations.size(); ++i) dirty_.insert(key_of(operations[i]));
-    operations.resize(count);
-    in_flight_ = operations;
-    send(Batch{{context.epoch, ++context.seq}, std::move(operations)}, context);
-    return;
+  while (under_way_.flights().size() < kWindow && send_batch(context)) {
   }
-  if (!end_marked_) send(Synced{digest(acknowledged_)}, context);
+  if (settled() && !end_marked_) send(Synced{digest(acknowledged_)}, context);
 }
 
 Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
@@ -417,7 +496,8 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
   const auto has = acknowledged_.find(vnid);
   const auto open = [&] {
     if (phase_ == Phase::offline) return Delivery::unreachable;
-    if (why != nullptr && (phase_ == Phase::waiting || phase_ == Phase::fenced)) *why = error_;
+    // What went wrong last is told until a conversation succeeds, also while the next one is tried.
+    if (why != nullptr && phase_ != Phase::live) *why = error_;
     return Delivery::pending;
   };
   const auto refusal = [&](const Key& of, const PolicyPtr& policy, const VmPtr& vm) {

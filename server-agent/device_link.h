@@ -1,5 +1,5 @@
-// The conversation with one device: hello, comparison of digests, batches, end mark. One request is
-// out at a time; what is wanted meanwhile gathers and goes out in one batch.
+// The conversation with one device: hello, comparison of digests, batches, end mark. What is wanted
+// while a batch is out gathers and goes out in the next; full ones do not wait for each other.
 #pragma once
 
 #include <chrono>
@@ -12,16 +12,21 @@
 #include <vector>
 
 #include "common/core/message.h"
+#include "common/core/wall_time.h"
 #include "server-agent/desired.h"
 #include "server-agent/effects.h"
+#include "server-agent/key.h"
 #include "server-agent/plan.h"
 #include "server-agent/sync_walk.h"
+#include "server-agent/under_way.h"
 
 namespace tenet::server {
 
-// A VNID's policy (with an empty VM), or a VM.
-using Key = std::pair<Vnid, VmId>;
-std::string key_text(const Key& key);
+// Which policy of a VNID a device enforces, as far as this server knows.
+struct Enforcement {
+  PolicyStamp stamp;
+  WallTime since;  // when the server learned it
+};
 
 enum class Phase : std::uint8_t {
   offline,    // not available: nothing is sent, nothing is withdrawn (law 5)
@@ -32,6 +37,13 @@ enum class Phase : std::uint8_t {
   fenced,     // the device knows a newer epoch of this server: somebody else uses our identity
 };
 
+// Of what delivery() may tell something else than before.
+struct News {
+  bool all = false;
+  std::set<Vnid> networks;  // the policy, and with it every VM
+  std::vector<Key> keys;
+};
+
 // What the link needs of the core while it handles one event.
 struct LinkContext {
   const Desired& desired;
@@ -39,7 +51,9 @@ struct LinkContext {
   std::uint64_t& seq;
   std::uint64_t& token;
   std::size_t max_batch_bytes;
+  std::size_t max_batch_operations;
   std::chrono::milliseconds audit_interval;
+  WallTime now;
   ServerEffects& effects;
 };
 
@@ -62,10 +76,13 @@ class DeviceLink {
   // Sends the next batch, if one is due.
   void pump(LinkContext& context);
 
+  News take_news() { return std::exchange(news_, {}); }
   // VMs that the device has, and that were still to be taken over from another server.
   std::vector<Key> take_taken_over() { return std::exchange(taken_over_, {}); }
 
   Delivery delivery(const Key& key, const Desired& desired, std::optional<Error>* why) const;
+  // Whether that key is sure to be pending, and news of it to come.
+  bool awaits_news(const Key& key) const { return phase_ != Phase::offline && moving(key); }
   const DeviceName& name() const { return name_; }
   Phase phase() const { return phase_; }
   // Everything that is wanted has been answered, and the roots agreed at the end mark.
@@ -74,55 +91,71 @@ class DeviceLink {
   std::string_view state() const;
   const std::optional<Error>& error() const { return error_; }
   const DeviceView& acknowledged() const { return acknowledged_; }
+  // Nothing if the device does not enforce the network, or it is not known since this server's
+  // start.
+  std::optional<Enforcement> enforcement(Vnid vnid) const;
   std::size_t refused() const { return refused_.size(); }
-  std::size_t pending() const { return dirty_.size() + in_flight_.size(); }
+  std::size_t pending() const { return dirty_.size() + under_way_.operations(); }
 
  private:
   struct Refusal {
     PolicyPtr policy;  // what was refused; another wish is tried anew
     VmPtr vm;
     Error error;
+    unsigned audits = 0;  // since it was refused
   };
 
   // Whether something of that key is on its way, or its outcome unknown.
-  bool moving(const Key& key) const;
-  void lose();
-  bool settled() const { return dirty_.empty() && in_flight_.empty() && awaited_ == 0; }
+  bool moving(const Key& key) const { return dirty_.contains(key) || under_way_.touches(key); }
+  bool settled() const { return dirty_.empty() && under_way_.flights().empty() && awaited_ == 0; }
   void send(Request request, LinkContext& context);
   void greet(LinkContext& context);
   void compare(LinkContext& context);
   void go_live(LinkContext& context);
   void wait(const Error& error, LinkContext& context);
   void failed(const Error& error, LinkContext& context);
+  void batch_answer(const Result<Answer>& answer, LinkContext& context);
   // False: the device lacks a policy that it had acknowledged, so that what we know is not true.
-  bool absorb(const BatchAnswer& answer, std::optional<Error>& stuck);
+  bool absorb(const BatchAnswer& answer, WallTime now, std::optional<Error>& stuck);
   void look_closer(const Error& error, LinkContext& context);
   void note_takeovers(const Desired& desired);
   void refuse(const Operation& operation, const Error& error);
   std::vector<Operation> take_apart(std::vector<Operation> operations) const;
-  void forgive();
+  // Whether a refusal may have become unjust since: because something was freed here, or because of
+  // whatever happens on a device that nobody tells us of.
+  enum class Occasion : std::uint8_t { freed, audit };
+  void forgive(Occasion occasion);
   bool frees(const Operation& operation) const;
+  void note_enforcement(Vnid vnid, WallTime now);
   // Drops refusals of wishes that are no longer there.
   void forget_refusals(const std::vector<Key>& keys, const Desired& desired);
   bool is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const;
+  void tell(const Key& key);
+  // Keys of which something can leave now, at most so many.
+  std::vector<Key> due(std::size_t most) const;
+  // False if there is nothing to send, or not yet.
+  bool send_batch(LinkContext& context);
   // What is wanted and acknowledged of those keys only.
   std::pair<Wanted, DeviceView> restricted(const std::vector<Key>& keys, const Desired& desired);
 
   DeviceName name_;
   Phase phase_ = Phase::offline;
   DeviceView acknowledged_;
+  std::map<Vnid, Enforcement> enforcements_;
   std::optional<SyncWalk> walk_;
   std::set<Key> dirty_;
   // VMs that cannot come, since the device refuses their policy; due again once it has one.
   std::set<Key> parked_;
   std::map<Key, Refusal> refused_;
+  // After how many audits a refused wish is tried again; doubles each time, absent is one.
+  std::map<Key, unsigned> patience_;
   // VNIDs whose policy must not travel with an association: one that did was refused, and only
   // apart can the device tell which of the two it refuses.
   std::set<Vnid> apart_;
-  std::vector<Operation> in_flight_;
-  std::vector<Operation> lost_;  // were in flight when the conversation broke
+  UnderWay under_way_;
   std::vector<Key> taken_over_;
-  std::uint64_t awaited_ = 0;  // token of the request or pause; 0: none
+  News news_;
+  std::uint64_t awaited_ = 0;  // token of the pause, or of the request that is no batch; 0: none
   std::uint64_t audit_ = 0;    // token of the interval after which the roots are compared again
   unsigned failures_ = 0;      // in a row, for the pauses
   bool end_marked_ = false;

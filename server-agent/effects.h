@@ -1,5 +1,5 @@
 // What ServerCore asks its shell to do. In this order: store, and make it durable; then everything
-// else.
+// else, but for requests that need not wait (write_ahead.h).
 #pragma once
 
 #include <chrono>

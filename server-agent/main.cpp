@@ -4,7 +4,6 @@
 #include "common/runtime/program.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
-#include "server-agent/server_store.h"
 
 namespace tenet::server {
 namespace {
@@ -15,23 +14,9 @@ Result<int> run(const std::string& path, bool check, std::uint64_t least_epoch) 
   if (check) return 0;
   runtime::Daemon daemon;  // first, so that a signal during the start is not lost
   if (auto configured = log::configure(config->log); !configured) return fail(configured.error());
-  auto store = ServerStore::open(config->state);
-  if (!store) return fail(store.error());
-  const auto epoch = store->next_epoch(least_epoch);
-  if (!epoch) return fail(epoch.error());
-  auto desired = store->load();
-  if (!desired) return fail(desired.error());
-
-  ServerOptions options;
-  options.epoch = *epoch;
-  options.devices = config->devices;
-  options.max_batch_bytes = config->max_batch_bytes;
-  options.max_policy_bytes = config->max_policy_bytes;
-  options.command_timeout = config->command_timeout;
-  options.audit_interval = config->audit_interval;
-  ServerAgent agent(daemon, *std::move(config), path, *std::move(store),
-                    {std::move(options), *std::move(desired)});
-  agent.start();
+  auto agent = ServerAgent::open(daemon, *std::move(config), path, least_epoch);
+  if (!agent) return fail(agent.error());
+  (*agent)->start();
   runtime::Daemon::notify("READY=1");
   return daemon.run();
 }

@@ -75,6 +75,7 @@ void acknowledge(DeviceView& acknowledged, const std::vector<Operation>& operati
       emptied.erase(sync->policy->vnid());
     } else if (const auto* update = std::get_if<PolicyUpdate>(&operations[i])) {
       has_policy(update->policy);
+      emptied.erase(update->policy->vnid());
     } else if (const auto* withdraw = std::get_if<PolicyWithdraw>(&operations[i])) {
       acknowledged.erase(withdraw->vnid);
     } else if (const auto* associate = std::get_if<Associate>(&operations[i])) {

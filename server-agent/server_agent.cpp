@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
-#include <iterator>
 
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
@@ -13,20 +12,6 @@ namespace tenet::server {
 namespace {
 
 constexpr std::chrono::seconds kStoreRetry{1};
-
-template <class T>
-void append(std::vector<T>& to, std::vector<T>& from) {
-  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
-}
-
-void append(ServerEffects& to, ServerEffects from) {
-  for (auto& [vnid, row] : from.store.networks) to.store.networks[vnid] = std::move(row);
-  for (auto& [key, row] : from.store.vms) to.store.vms[key] = std::move(row);
-  append(to.sends, from.sends);
-  append(to.queries, from.queries);
-  append(to.answers, from.answers);
-  append(to.timers, from.timers);
-}
 
 xmpp::SessionOptions session_options(const ServerConfig& config) {
   xmpp::SessionOptions out = config.xmpp;
@@ -42,6 +27,7 @@ ServerAgent::ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::stri
       config_(std::move(config)),
       config_path_(std::move(config_path)),
       store_(std::move(store)),
+      write_ahead_(store_),
       core_(std::move(core)),
       session_(daemon.io(), session_options(config_), handlers()),
       commands_(session_,
@@ -59,6 +45,27 @@ ServerAgent::ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::stri
   for (const Jid& device : config_.devices) session_.watch(device);
   daemon_.on_stop([this](std::function<void()> done) { session_.stop(std::move(done)); });
   daemon_.on_reload([this] { reload(); });
+}
+
+Result<std::unique_ptr<ServerAgent>> ServerAgent::open(runtime::Daemon& daemon, ServerConfig config,
+                                                       std::string config_path,
+                                                       std::uint64_t least_epoch) {
+  auto store = ServerStore::open(config.state);
+  if (!store) return fail(store.error());
+  const auto epoch = store->next_epoch(least_epoch);
+  if (!epoch) return fail(epoch.error());
+  auto desired = store->load();
+  if (!desired) return fail(desired.error());
+  ServerOptions options;
+  options.epoch = *epoch;
+  options.devices = config.devices;
+  options.max_batch_bytes = config.max_batch_bytes;
+  options.max_policy_bytes = config.max_policy_bytes;
+  options.command_timeout = config.command_timeout;
+  options.audit_interval = config.audit_interval;
+  ServerCore core(std::move(options), *std::move(desired));
+  return std::make_unique<ServerAgent>(daemon, std::move(config), std::move(config_path),
+                                       *std::move(store), std::move(core));
 }
 
 void ServerAgent::start() {
@@ -101,27 +108,25 @@ void ServerAgent::post(const std::function<void(ServerCore&)>& event) {
 }
 
 void ServerAgent::perform() {
-  append(held_, core_.take());
-  if (!held_.store.empty()) {
-    if (auto written = store_.write(held_.store); !written) {
-      // What is not durable must not show outside: everything waits, and the store is tried again.
-      log::error("the store failed, commands and messages wait for it",
-                 {{"reason", written.error().text}});
-      runtime::Daemon::notify("STATUS=the store failed: " + written.error().text);
-      store_failing_ = true;
-      store_retry_.expires_after(kStoreRetry);
-      store_retry_.async_wait([this](const std::error_code& error) {
-        if (!error) perform();
-      });
-      return;
-    }
+  ServerEffects decided = core_.take();
+  for (const Send& send : write_ahead_.take_ahead(decided)) perform(send);
+  const auto effects = write_ahead_.pass(std::move(decided));
+  if (!effects) {
+    log::error("the store failed, commands and messages wait for it",
+               {{"reason", effects.error().text}});
+    runtime::Daemon::notify("STATUS=the store failed: " + effects.error().text);
+    store_failing_ = true;
+    store_retry_.expires_after(kStoreRetry);
+    store_retry_.async_wait([this](const std::error_code& error) {
+      if (!error) perform();
+    });
+    return;
   }
   if (std::exchange(store_failing_, false)) log::info("the store works again");
-  const ServerEffects effects = std::exchange(held_, {});
-  for (const Send& send : effects.sends) perform(send);
-  for (const PeerQuery& query : effects.queries) perform(query);
-  for (const Timer& timer : effects.timers) perform(timer);
-  for (const Answered& answered : effects.answers) perform(answered);
+  for (const Send& send : effects->sends) perform(send);
+  for (const PeerQuery& query : effects->queries) perform(query);
+  for (const Timer& timer : effects->timers) perform(timer);
+  for (const Answered& answered : effects->answers) perform(answered);
 }
 
 void ServerAgent::perform(const Send& send) {
@@ -149,7 +154,8 @@ void ServerAgent::perform(const Send& send) {
           log::warning("request failed",
                        {{"device", send.device.text()}, {"reason", describe(answer.error())}});
         }
-        post([&](ServerCore& core) { core.device_answer(send.device, send.token, answer); });
+        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+        post([&](ServerCore& core) { core.device_answer(send.device, send.token, answer, now); });
       });
 }
 

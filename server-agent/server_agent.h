@@ -14,6 +14,7 @@
 #include "server-agent/server_config.h"
 #include "server-agent/server_core.h"
 #include "server-agent/server_store.h"
+#include "server-agent/write_ahead.h"
 
 namespace tenet::server {
 
@@ -21,7 +22,14 @@ class ServerAgent {
  public:
   ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::string config_path,
               ServerStore store, ServerCore core);
+  // With what the store holds; its epoch is raised, to `least_epoch` at least. Errors: io.
+  static Result<std::unique_ptr<ServerAgent>> open(runtime::Daemon& daemon, ServerConfig config,
+                                                   std::string config_path,
+                                                   std::uint64_t least_epoch = 0);
   void start();
+  // Does what an operator asks for; `what` is for the log. `reply` is called once.
+  void command(Command command, const std::string& what, CommandReply reply);
+  const ServerCore& core() const { return core_; }
 
  private:
   // Runs `event` on the core, and performs what comes of it together with what other events at
@@ -32,7 +40,6 @@ class ServerAgent {
   void perform(const PeerQuery& query);
   void perform(const Answered& answered);
   void perform(const Timer& timer);
-  void command(Command command, const std::string& what, CommandReply reply);
   void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
   xmpp::SessionHandlers handlers();
   void reload();
@@ -41,12 +48,11 @@ class ServerAgent {
   ServerConfig config_;
   std::string config_path_;
   ServerStore store_;
+  WriteAhead write_ahead_;
   ServerCore core_;
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   bool scheduled_ = false;
-  // Effects that wait for the store; empty unless it fails.
-  ServerEffects held_;
   asio::steady_timer store_retry_;
   bool store_failing_ = false;
   CommandId next_command_ = 0;

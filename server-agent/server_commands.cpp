@@ -1,5 +1,7 @@
 #include "server-agent/server_commands.h"
 
+#include <algorithm>
+
 #include "common/core/shadow.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
@@ -11,6 +13,9 @@ using protocol::FormField;
 using xmpp::CommandDone;
 using xmpp::CommandInput;
 using xmpp::CommandOutput;
+using Note = std::pair<std::string, std::string>;  // type and text
+
+constexpr std::size_t kMostNotes = 50;  // about devices, in one answer
 
 // ---- fields ----------------------------------------------------------------------------------
 
@@ -186,25 +191,47 @@ std::vector<std::string> policy_warnings(const Command& command) {
   return policy ? shadow_warnings(*policy) : std::vector<std::string>{};
 }
 
-// What became of a command, device by device.
-CommandOutput receipt_output(const std::string& title, const CommandResult& result) {
+// What it is not enforced for, or nothing.
+std::optional<Note> note_of(const Receipt& r) {
+  switch (r.delivery) {
+    case Delivery::enforced:
+      return std::nullopt;
+    case Delivery::refused:
+      return Note{"error", r.device.text() + " refused " + r.object + ": " + detail(r.error)};
+    case Delivery::superseded:
+      return Note{"warn", r.object + " was changed by a later command"};
+    default:
+      return Note{"warn", r.device.text() + ": " + r.object + " is " +
+                              std::string(delivery_name(r.delivery)) +
+                              "; it is delivered as soon as the device answers" +
+                              (r.error ? " (" + detail(r.error) + ")" : "")};
+  }
+}
+
+// What became of a command, device by device. What needs attention comes first, since an answer has
+// no room for the rows and notes of thousands of devices.
+CommandOutput receipt_output(const std::string& title, CommandResult result) {
   CommandOutput out{title, {"device", "object", "state", "detail"}};
+  const auto attention = [](const Receipt& r) {
+    return r.delivery == Delivery::refused ? 0 : r.delivery == Delivery::enforced ? 2 : 1;
+  };
+  std::stable_sort(result.receipts.begin(), result.receipts.end(),
+                   [&](const Receipt& a, const Receipt& b) { return attention(a) < attention(b); });
   std::size_t enforced = 0;
+  std::size_t untold = 0;
   for (const Receipt& r : result.receipts) {
     out.rows.push_back(
         {r.device.text(), r.object, std::string(delivery_name(r.delivery)), detail(r.error)});
     if (r.delivery == Delivery::enforced) ++enforced;
-    if (r.delivery == Delivery::refused) {
-      out.notes.emplace_back("error",
-                             r.device.text() + " refused " + r.object + ": " + detail(r.error));
-    } else if (r.delivery == Delivery::superseded) {
-      out.notes.emplace_back("warn", r.object + " was changed by a later command");
-    } else if (r.delivery != Delivery::enforced) {
-      out.notes.emplace_back("warn", r.device.text() + ": " + r.object + " is " +
-                                         std::string(delivery_name(r.delivery)) +
-                                         "; it is delivered as soon as the device answers" +
-                                         (r.error ? " (" + detail(r.error) + ")" : ""));
+    auto note = note_of(r);
+    if (note && out.notes.size() < kMostNotes) {
+      out.notes.push_back(*std::move(note));
+    } else if (note) {
+      ++untold;
     }
+  }
+  if (untold > 0) {
+    out.notes.emplace_back("warn", counted(untold, "more device") + " without it");
   }
   if (result.taken_back) {
     out.notes.emplace_back("error", "every device refused it: the change is taken back");
@@ -223,24 +250,36 @@ Result<std::optional<Vnid>> read_filter(const CommandInput& in) {
   return *vnid;
 }
 
+// A device that the configuration no longer names has no link.
+std::optional<Enforcement> enforcement_on(const ServerCore& core, const DeviceName& device,
+                                          Vnid vnid) {
+  const auto link = core.links().find(device);
+  return link == core.links().end() ? std::nullopt : link->second.enforcement(vnid);
+}
+
 Result<CommandOutput> list_networks(const ServerCore& core, const CommandInput& in) {
   const auto filter = read_filter(in);
   if (!filter) return fail(filter.error());
-  CommandOutput out{"Networks", {"vnid", "revision", "vms", "device", "state", "detail"}};
+  CommandOutput out{"Networks",
+                    {"vnid", "revision", "vms", "device", "state", "enforced", "since", "detail"}};
   for (const auto& [vnid, network] : core.desired().networks()) {
     if (*filter && **filter != vnid) continue;
     const std::vector<std::string> head{vnid.text(), std::to_string(network.policy->revision()),
                                         std::to_string(network.vms.size())};
-    const auto row = [&](const std::string& device, std::string_view state, std::string why) {
+    const auto row = [&](const std::string& device, std::string_view state,
+                         const std::optional<Enforcement>& enforced, std::string why) {
       std::vector<std::string> cells = head;
-      cells.insert(cells.end(), {device, std::string(state), std::move(why)});
+      cells.insert(cells.end(), {device, std::string(state),
+                                 enforced ? std::to_string(enforced->stamp.revision) : "",
+                                 enforced ? utc_text(enforced->since) : "", std::move(why)});
       out.rows.push_back(std::move(cells));
     };
     const std::vector<Receipt> receipts = core.receipts(vnid, {});
     for (const Receipt& r : receipts) {
-      row(r.device.text(), delivery_name(r.delivery), detail(r.error));
+      row(r.device.text(), delivery_name(r.delivery), enforcement_on(core, r.device, vnid),
+          detail(r.error));
     }
-    if (receipts.empty()) row("", "defined", "no device has it: it has no VM");
+    if (receipts.empty()) row("", "defined", std::nullopt, "no device has it: it has no VM");
   }
   return out;
 }

@@ -7,8 +7,9 @@ namespace tenet::server {
 
 using namespace std::chrono_literals;
 
-Result<ServerConfig> load_server_config(const std::string& path) {
-  auto file = runtime::ConfigFile::load(path);
+namespace {
+
+Result<ServerConfig> read_file(Result<runtime::ConfigFile> file) {
   if (!file) return fail(file.error());
   ServerConfig out;
   {
@@ -30,6 +31,16 @@ Result<ServerConfig> load_server_config(const std::string& path) {
   }
   if (auto finished = file->finish(); !finished) return fail(finished.error());
   return out;
+}
+
+}  // namespace
+
+Result<ServerConfig> load_server_config(const std::string& path) {
+  return read_file(runtime::ConfigFile::load(path));
+}
+
+Result<ServerConfig> parse_server_config(std::string_view text, const std::string& path) {
+  return read_file(runtime::ConfigFile::parse(text, path));
 }
 
 }  // namespace tenet::server

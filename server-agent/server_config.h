@@ -4,6 +4,7 @@
 #include <chrono>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/core/error.h"
@@ -29,5 +30,7 @@ struct ServerConfig {
 
 // Errors: configuration, with every problem of the file, one per line.
 Result<ServerConfig> load_server_config(const std::string& path);
+// The same of a text; `path` is what problems call it.
+Result<ServerConfig> parse_server_config(std::string_view text, const std::string& path);
 
 }  // namespace tenet::server

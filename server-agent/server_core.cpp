@@ -29,6 +29,7 @@ ServerCore::ServerCore(ServerOptions options, Desired desired)
 }
 
 void ServerCore::set_devices(const std::vector<DeviceName>& devices) {
+  for (const auto& [id, wait] : waits_) due_.insert(id);
   std::erase_if(links_, [&](const auto& link) {
     return std::find(devices.begin(), devices.end(), link.first) == devices.end();
   });
@@ -38,7 +39,14 @@ void ServerCore::set_devices(const std::vector<DeviceName>& devices) {
 }
 
 LinkContext ServerCore::context() {
-  return {desired_, options_.epoch, seq_, token_, options_.max_batch_bytes, options_.audit_interval,
+  return {desired_,
+          options_.epoch,
+          seq_,
+          token_,
+          options_.max_batch_bytes,
+          options_.max_batch_operations,
+          options_.audit_interval,
+          now_,
           effects_};
 }
 
@@ -57,7 +65,8 @@ void ServerCore::device_unavailable(const DeviceName& device) {
 }
 
 void ServerCore::device_answer(const DeviceName& device, std::uint64_t token,
-                               const Result<Answer>& answer) {
+                               const Result<Answer>& answer, WallTime now) {
+  now_ = now;
   const auto link = links_.find(device);
   if (link == links_.end()) return;
   LinkContext c = context();
@@ -76,6 +85,7 @@ void ServerCore::command(CommandId id, Command command) {
   waits_[id];
   const auto result = std::visit([&](const auto& c) { return run(id, c); }, command);
   if (!result) answer(id, {.error = result.error()});
+  if (result && waits_[id].keys.empty()) due_.insert(id);
   effects_.timers.push_back(command_timer(id, options_.command_timeout));
 }
 
@@ -84,15 +94,17 @@ void ServerCore::command_deadline(CommandId id) {
     answer(id, {.error = Error{Code::timeout, "the migration's source did not answer in time"}});
     return;
   }
-  settle(true, id);
+  try_settle(id, true);
 }
 
 ServerEffects ServerCore::take() {
   // Undoing a wish makes new differences, so that both go on until nothing moves.
-  settle(false, std::nullopt);
-  pump();
-  settle(false, std::nullopt);
-  pump();
+  gather_news();
+  do {
+    settle();
+    pump();
+    gather_news();
+  } while (!due_.empty());
   return std::exchange(effects_, {});
 }
 
@@ -124,19 +136,21 @@ void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const 
   const Network* network = desired_.find(key.first);
   const PlacedVm* vm = desired_.find(key.first, key.second);
   for (const DeviceName& device : devices) {
+    const auto link = links_.find(device);
+    if (link == links_.end() || !link->second.awaits_news(key)) due_.insert(id);
+    watched_.emplace(key, id);
     waits_[id].keys.push_back({device, key, vm == nullptr ? nullptr : vm->vm,
                                network == nullptr ? nullptr : network->policy});
   }
 }
 
-Receipt ServerCore::receipt(const Awaited& awaited) const {
+Delivery ServerCore::delivery(const Awaited& awaited, std::optional<Error>* why) const {
   const auto& [vnid, id] = awaited.key;
   const Network* network = desired_.find(vnid);
-  const PlacedVm* vm = desired_.find(vnid, id);
+  const PlacedVm* vm = id.empty() ? nullptr : desired_.find(vnid, id);
   const bool same = id.empty() ? (network == nullptr ? nullptr : network->policy) == awaited.policy
                                : (vm == nullptr ? nullptr : vm->vm) == awaited.vm;
-  if (same) return receipt(awaited.device, awaited.key);
-  return {awaited.device, key_text(awaited.key), Delivery::superseded};
+  return same ? delivery(awaited.device, awaited.key, why) : Delivery::superseded;
 }
 
 void ServerCore::again(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
@@ -151,16 +165,14 @@ void ServerCore::on_undo(CommandId id, std::function<void(ServerCore&)> undo) {
   waits_[id].undo.push_back(std::move(undo));
 }
 
-Receipt ServerCore::receipt(const DeviceName& device, const Key& key) const {
-  Receipt out{device, key_text(key)};
+Delivery ServerCore::delivery(const DeviceName& device, const Key& key,
+                              std::optional<Error>* why) const {
   const auto link = links_.find(device);
-  if (link == links_.end()) {
-    out.delivery = Delivery::unreachable;
-    out.error = Error{Code::not_found, "the device is not in this agent's configuration"};
-  } else {
-    out.delivery = link->second.delivery(key, desired_, &out.error);
+  if (link != links_.end()) return link->second.delivery(key, desired_, why);
+  if (why != nullptr) {
+    *why = Error{Code::not_found, "the device is not in this agent's configuration"};
   }
-  return out;
+  return Delivery::unreachable;
 }
 
 Receipt ServerCore::synchronization(const DeviceName& device) const {
@@ -190,49 +202,94 @@ std::vector<Receipt> ServerCore::receipts(Vnid vnid, const VmId& vm) const {
   } else if (const PlacedVm* placed = desired_.find(vnid, vm)) {
     devices = placed->devices;
   }
-  for (const DeviceName& device : devices) out.push_back(receipt(device, {vnid, vm}));
+  for (const DeviceName& device : devices) {
+    Receipt receipt{device, key_text({vnid, vm})};
+    receipt.delivery = delivery(device, {vnid, vm}, &receipt.error);
+    out.push_back(std::move(receipt));
+  }
   return out;
 }
 
-void ServerCore::settle(bool deadline, std::optional<CommandId> only) {
-  std::vector<CommandId> ids;
-  for (const auto& [id, wait] : waits_) {
-    if ((!only || *only == id) && !migrations_.contains(id)) ids.push_back(id);
-  }
-  // The last wish first: what came after it has to go before a wish can be taken back.
-  std::reverse(ids.begin(), ids.end());
-  for (const CommandId id : ids) {
-    const Wait& wait = waits_.at(id);
-    CommandResult result;
-    for (const Awaited& awaited : wait.keys) result.receipts.push_back(receipt(awaited));
-    for (const DeviceName& device : wait.synchronizing) {
-      result.receipts.push_back(synchronization(device));
-    }
-    const auto all = [&](Delivery delivery) {
-      return std::all_of(result.receipts.begin(), result.receipts.end(),
-                         [&](const Receipt& r) { return r.delivery == delivery; });
-    };
-    const bool open = std::any_of(result.receipts.begin(), result.receipts.end(),
-                                  [](const Receipt& r) { return r.delivery == Delivery::pending; });
-    if (open && !deadline) continue;
-    // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
-    if (!result.receipts.empty() && all(Delivery::refused) && !wait.undo.empty()) {
-      const auto undo = wait.undo;
-      std::for_each(undo.rbegin(), undo.rend(), [this](const auto& step) { step(*this); });
-      result.taken_back = true;
-    }
-    answer(id, std::move(result));
+void ServerCore::note(const Key& key) {
+  for (auto it = watched_.lower_bound({key, 0}); it != watched_.end() && it->first == key; ++it) {
+    due_.insert(it->second);
   }
 }
 
+void ServerCore::note_network(Vnid vnid) {
+  for (auto it = watched_.lower_bound({{vnid, {}}, 0});
+       it != watched_.end() && it->first.first == vnid; ++it) {
+    due_.insert(it->second);
+  }
+}
+
+void ServerCore::gather_news() {
+  for (auto& [device, link] : links_) {
+    const News news = link.take_news();
+    if (news.all) {
+      for (const auto& [id, wait] : waits_) due_.insert(id);
+    }
+    for (const Vnid vnid : news.networks) note_network(vnid);
+    for (const Key& key : news.keys) note(key);
+  }
+}
+
+void ServerCore::settle() {
+  due_.insert(synchronizing_.begin(), synchronizing_.end());
+  const std::set<CommandId> due = std::exchange(due_, {});
+  // The last wish first: what came after it has to go before a wish can be taken back.
+  std::for_each(due.rbegin(), due.rend(), [this](CommandId id) { try_settle(id, false); });
+}
+
+bool ServerCore::is_pending(const Wait& wait) const {
+  const auto pending = [](Delivery delivery) { return delivery == Delivery::pending; };
+  return std::any_of(wait.keys.begin(), wait.keys.end(),
+                     [&](const Awaited& awaited) { return pending(delivery(awaited, nullptr)); }) ||
+         std::any_of(
+             wait.synchronizing.begin(), wait.synchronizing.end(),
+             [&](const DeviceName& device) { return pending(synchronization(device).delivery); });
+}
+
+void ServerCore::try_settle(CommandId id, bool deadline) {
+  const auto found = waits_.find(id);
+  if (found == waits_.end() || migrations_.contains(id)) return;
+  const Wait& wait = found->second;
+  if (!deadline && is_pending(wait)) return;
+  CommandResult result;
+  for (const Awaited& awaited : wait.keys) {
+    Receipt receipt{awaited.device, key_text(awaited.key)};
+    receipt.delivery = delivery(awaited, &receipt.error);
+    result.receipts.push_back(std::move(receipt));
+  }
+  for (const DeviceName& device : wait.synchronizing) {
+    result.receipts.push_back(synchronization(device));
+  }
+  const auto& receipts = result.receipts;
+  // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
+  const bool refused = std::all_of(receipts.begin(), receipts.end(), [](const Receipt& r) {
+    return r.delivery == Delivery::refused;
+  });
+  if (refused && !receipts.empty() && !wait.undo.empty()) {
+    const auto undo = wait.undo;
+    std::for_each(undo.rbegin(), undo.rend(), [this](const auto& step) { step(*this); });
+    result.taken_back = true;
+  }
+  answer(id, std::move(result));
+}
+
 void ServerCore::answer(CommandId id, CommandResult result) {
-  waits_.erase(id);
+  if (const auto wait = waits_.find(id); wait != waits_.end()) {
+    for (const Awaited& awaited : wait->second.keys) watched_.erase({awaited.key, id});
+    waits_.erase(wait);
+  }
+  synchronizing_.erase(id);
   effects_.answers.push_back({id, std::move(result)});
 }
 
 // ---- changes of the desired state ------------------------------------------------------------
 
 void ServerCore::touch(const std::set<DeviceName>& devices, const Key& key) {
+  note(key);
   for (const DeviceName& device : devices) {
     const auto link = links_.find(device);
     if (link != links_.end()) link->second.changed(key);
@@ -240,6 +297,7 @@ void ServerCore::touch(const std::set<DeviceName>& devices, const Key& key) {
 }
 
 void ServerCore::store_network(Vnid vnid) {
+  note({vnid, {}});
   const Network* network = desired_.find(vnid);
   auto& row = effects_.store.networks[vnid];
   row.reset();

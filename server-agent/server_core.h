@@ -2,7 +2,7 @@
 // file, thread, log or random number inside.
 //
 // The shell feeds it every event at hand, then takes the effects: what is wanted becomes durable
-// first, then the requests leave.
+// before anything shows that rests on it (write_ahead.h).
 #pragma once
 
 #include <map>
@@ -67,6 +67,7 @@ struct ServerOptions {
   std::uint64_t epoch = 0;                 // raised and made durable before the core starts
   std::vector<DeviceName> devices = {};    // configured device agents
   std::size_t max_batch_bytes = 49'152;    // of operations in one stanza
+  std::size_t max_batch_operations = 512;  // in one stanza; a batch with as many is full
   std::size_t max_policy_bytes = 131'072;  // of one policy on the wire
   std::chrono::milliseconds command_timeout{15'000};
   // How often the roots of a quiet device are compared; finds what another server changed.
@@ -82,7 +83,9 @@ class ServerCore {
   void command_deadline(CommandId id);
   void device_available(const DeviceName& device);
   void device_unavailable(const DeviceName& device);
-  void device_answer(const DeviceName& device, std::uint64_t token, const Result<Answer>& answer);
+  // `now` is the time of the wall clock.
+  void device_answer(const DeviceName& device, std::uint64_t token, const Result<Answer>& answer,
+                     WallTime now);
   void device_retry(const DeviceName& device, std::uint64_t token);
   void peer_answer(CommandId id, const Result<NetworkAnswer>& answer);
   // The configuration changed. A device that is gone is told nothing any more, and keeps all.
@@ -144,12 +147,21 @@ class ServerCore {
   // Waits too, after what was refused is tried once more.
   void again(CommandId id, const std::set<DeviceName>& devices, const Key& key);
   void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
-  Receipt receipt(const DeviceName& device, const Key& key) const;
-  Receipt receipt(const Awaited& awaited) const;
+  // `why`, if it is there, takes the reason.
+  Delivery delivery(const DeviceName& device, const Key& key, std::optional<Error>* why) const;
+  Delivery delivery(const Awaited& awaited, std::optional<Error>* why) const;
   Receipt synchronization(const DeviceName& device) const;
   void pump();
   void end_takeovers(const DeviceName& device);
-  void settle(bool deadline, std::optional<CommandId> only);
+  // Looks again at commands that wait for that policy or VM, or for anything in that network.
+  void note(const Key& key);
+  void note_network(Vnid vnid);
+  void gather_news();
+  // Answers the commands of `due_` that have nothing to wait for any more.
+  void settle();
+  bool is_pending(const Wait& wait) const;
+  // Answers the command if it is open and nothing is pending; at its deadline, in any case.
+  void try_settle(CommandId id, bool deadline);
   void answer(CommandId id, CommandResult result);
   LinkContext context();
 
@@ -159,7 +171,11 @@ class ServerCore {
   std::uint64_t seq_ = 0;
   std::uint64_t token_ = 0;
   std::map<CommandId, Wait> waits_;
-  std::map<CommandId, MigrateIn> migrations_;  // waiting for their source's answer
+  std::set<std::pair<Key, CommandId>> watched_;  // what the waits wait for
+  std::set<CommandId> synchronizing_;            // waits for devices
+  std::set<CommandId> due_;                      // may have an answer by now
+  std::map<CommandId, MigrateIn> migrations_;    // waiting for their source's answer
+  WallTime now_{};                               // when the last answer came
   ServerEffects effects_;
 };
 

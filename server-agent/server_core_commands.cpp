@@ -215,7 +215,8 @@ Result<void> ServerCore::run(CommandId id, const CreateVm& command) {
   if (network == nullptr) return fail(unknown_network(command.vnid));
   auto vm = make_vm(command.vm);
   if (!vm) return fail(vm.error());
-  auto devices = known_devices(command.devices.empty() ? network->devices : command.devices);
+  auto devices =
+      known_devices(command.devices.empty() ? network->devices.names() : command.devices);
   if (!devices) return fail(devices.error());
   return place_vm(id, command.vnid, {std::make_shared<const Vm>(*vm), *devices}, false);
 }
@@ -271,8 +272,8 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     effects_.queries.push_back({*command.from, id, {command.vnid, command.vm}});
     return {};
   }
-  auto devices = known_devices(command.devices.empty() && network != nullptr ? network->devices
-                                                                             : command.devices);
+  auto devices = known_devices(
+      command.devices.empty() && network != nullptr ? network->devices.names() : command.devices);
   if (!devices) return fail(devices.error());
   auto vm = make_vm(
       {command.vm, *command.mac, command.addresses, command.port, command.state, command.reserve});
@@ -296,6 +297,7 @@ void ServerCore::peer_answer(CommandId id, const Result<NetworkAnswer>& answer_)
   if (waiting == migrations_.end()) return;
   MigrateIn command = std::move(waiting->second);
   migrations_.erase(waiting);
+  due_.insert(id);
   if (!answer_) {
     Error error = answer_.error();
     error.text = "the migration's source " + command.from->text() + " answered: " + error.text;
@@ -321,6 +323,7 @@ Result<void> ServerCore::run(CommandId id, const Resync& command) {
   for (const DeviceName& device : *devices) {
     links_.at(device).resync(c);
     waits_[id].synchronizing.insert(device);
+    synchronizing_.insert(id);
   }
   return {};
 }

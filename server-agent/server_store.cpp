@@ -2,19 +2,30 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 
 #include "common/core/text.h"
+#include "common/store/checked_table.h"
 #include "common/store/database.h"
 #include "common/store/rows.h"
 
 namespace tenet::server {
 namespace {
 
+using store::CheckedTable;
+using store::DamageError;
 using store::Database;
 using store::Statement;
 using store::StoreError;
 
-constexpr std::array<std::string_view, 1> kMigrations{
+constexpr CheckedTable kEpoch{"epoch", "only, value"};
+constexpr CheckedTable kNetwork{"network", "vnid, document, devices, announced"};
+constexpr CheckedTable kVm{"vm",
+                           "vnid, vm, mac, addresses, port, associated, reserve, devices,"
+                           " migrates_from, takeover",
+                           2};
+
+constexpr std::string_view kFirstMigration =
     "CREATE TABLE epoch(only INTEGER PRIMARY KEY CHECK(only=1), value INTEGER NOT NULL) STRICT;"
     "INSERT INTO epoch VALUES(1, 0);"
     "CREATE TABLE network(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL, devices TEXT NOT NULL,"
@@ -23,7 +34,21 @@ constexpr std::array<std::string_view, 1> kMigrations{
     " addresses TEXT NOT NULL, port TEXT NOT NULL, associated INTEGER NOT NULL,"
     " reserve INTEGER NOT NULL, devices TEXT NOT NULL, migrates_from TEXT NOT NULL,"
     " takeover TEXT NOT NULL,"
-    " PRIMARY KEY(vnid, vm)) STRICT, WITHOUT ROWID;"};
+    " PRIMARY KEY(vnid, vm)) STRICT, WITHOUT ROWID;";
+
+std::span<const std::string_view> migrations() {
+  static const std::string kChecksums = store::make_checksums() + store::add_checksums(kEpoch) +
+                                        store::add_checksums(kNetwork) + store::add_checksums(kVm);
+  static const std::array<std::string_view, 2> kAll{kFirstMigration, kChecksums};
+  return kAll;
+}
+
+Error to_error(const StoreError& error, const std::string& path) {
+  return store::to_error(error, path,
+                         "create its networks and VMs again; then start with --epoch above the "
+                         "last one, which devices "
+                         "name as they refuse a lower one");
+}
 
 // JIDs have no newline (RFC 7622 section 3.4 forbids control characters).
 std::string devices_column(const std::set<DeviceName>& devices) {
@@ -34,7 +59,7 @@ std::string devices_column(const std::set<DeviceName>& devices) {
 
 Jid read_jid(std::string_view text) {
   auto jid = Jid::parse(text);
-  if (!jid) throw StoreError("a row is damaged: " + jid.error().text);
+  if (!jid) throw DamageError("a row is damaged: " + jid.error().text);
   return *jid;
 }
 
@@ -49,15 +74,15 @@ std::set<DeviceName> read_devices(const Statement& row, int column) {
 }  // namespace
 
 struct ServerStore::Impl {
-  explicit Impl(const std::string& path) : database(path, kMigrations) {}
+  explicit Impl(const std::string& path) : database(path, migrations()) {}
 
   Database database;
   Statement put_network = database.prepare(
-      "INSERT INTO network VALUES(?, ?, ?, ?) ON CONFLICT(vnid) DO UPDATE SET"
-      " document=excluded.document, devices=excluded.devices, announced=excluded.announced");
+      "INSERT INTO network " + store::checked_values(kNetwork) +
+      " ON CONFLICT(vnid) DO UPDATE SET document=excluded.document, devices=excluded.devices,"
+      " announced=excluded.announced, checksum=excluded.checksum");
   Statement erase_network = database.prepare("DELETE FROM network WHERE vnid=?");
-  Statement put_vm =
-      database.prepare("INSERT OR REPLACE INTO vm VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  Statement put_vm = database.prepare("INSERT OR REPLACE INTO vm " + store::checked_values(kVm));
   Statement erase_vm = database.prepare("DELETE FROM vm WHERE vnid=? AND vm=?");
 
   void write_networks(const ServerChanges& changes, bool present) {
@@ -92,28 +117,25 @@ struct ServerStore::Impl {
 
   Desired load() {
     Desired out;
-    Statement networks = database.prepare("SELECT vnid, document, devices, announced FROM network");
-    networks.each([&] {
-      out.put_network(store::vnid_column(networks, 0), store::read_policy(networks, 1),
-                      read_devices(networks, 2), {});
+    store::each_row(database, kNetwork, [&](const Statement& row) {
+      out.put_network(store::vnid_column(row, 0), store::read_policy(row, 1), read_devices(row, 2),
+                      {});
     });
-    Statement vms = database.prepare("SELECT vnid, vm, " + std::string(store::kVmColumns) +
-                                     ", devices, migrates_from, takeover FROM vm");
-    vms.each([&] {
+    store::each_row(database, kVm, [&](const Statement& row) {
       const int next = 2 + store::kVmColumnCount;
-      PlacedVm placed{store::read_vm(vms, vms.text(1), 2), read_devices(vms, next)};
-      if (const std::string from = vms.text(next + 1); !from.empty()) placed.from = read_jid(from);
-      placed.takeover = read_devices(vms, next + 2);
-      const Vnid vnid = store::vnid_column(vms, 0);
+      PlacedVm placed{store::read_vm(row, row.text(1), 2), read_devices(row, next)};
+      if (const std::string from = row.text(next + 1); !from.empty()) placed.from = read_jid(from);
+      placed.takeover = read_devices(row, next + 2);
+      const Vnid vnid = store::vnid_column(row, 0);
       if (out.find(vnid) == nullptr) {
-        throw StoreError("VM " + placed.vm->id + " is in the network " + vnid.text() +
-                         ", which is missing");
+        throw DamageError("VM " + placed.vm->id + " is in the network " + vnid.text() +
+                          ", which is missing");
       }
       out.put_vm(vnid, std::move(placed));
     });
-    networks.each([&] {
-      for (const DeviceName& device : read_devices(networks, 3)) {
-        out.announce(store::vnid_column(networks, 0), device);
+    store::each_row(database, kNetwork, [&](const Statement& row) {
+      for (const DeviceName& device : read_devices(row, 3)) {
+        out.announce(store::vnid_column(row, 0), device);
       }
     });
     return out;
@@ -129,22 +151,29 @@ Result<ServerStore> ServerStore::open(const std::string& path) {
   try {
     return ServerStore(std::make_unique<Impl>(path));
   } catch (const StoreError& error) {
-    return fail(Code::io, error.what());
+    return fail(to_error(error, path));
   }
 }
 
 Result<std::uint64_t> ServerStore::next_epoch(std::uint64_t minimum) {
   try {
     store::Transaction transaction(impl_->database);
-    std::uint64_t epoch = 0;
-    Statement read = impl_->database.prepare("SELECT value FROM epoch");
-    read.each([&] { epoch = store::from_column(read.integer(0)); });
-    epoch = std::max(epoch + 1, minimum);
-    impl_->database.prepare("UPDATE epoch SET value=?").bind(1, store::to_column(epoch)).run();
+    std::optional<std::uint64_t> last;
+    store::each_row(impl_->database, kEpoch,
+                    [&](const Statement& row) { last = store::from_column(row.integer(1)); });
+    // Somebody took the row out by hand, since the checksums agree.
+    if (!last) throw DamageError("the row of the epoch is missing");
+    const std::uint64_t epoch = std::max(*last + 1, minimum);
+    impl_->database
+        .prepare("UPDATE epoch SET value=?1, checksum=" + store::checksum_sql(kEpoch, "only, ?1"))
+        .bind(1, store::to_column(epoch))
+        .run();
     transaction.commit();
+    // A WAL that is damaged ends at the damage. The epoch must not end with it.
+    impl_->database.checkpoint();
     return epoch;
   } catch (const StoreError& error) {
-    return fail(Code::io, error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 
@@ -152,7 +181,7 @@ Result<Desired> ServerStore::load() {
   try {
     return impl_->load();
   } catch (const StoreError& error) {
-    return fail(Code::io, impl_->database.path() + ": " + error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 
@@ -163,7 +192,7 @@ Result<void> ServerStore::write(const ServerChanges& changes) {
     transaction.commit();
     return {};
   } catch (const StoreError& error) {
-    return fail(Code::io, error.what());
+    return fail(to_error(error, impl_->database.path()));
   }
 }
 

@@ -8,23 +8,24 @@
 #include "common/core/error.h"
 #include "server-agent/desired.h"
 #include "server-agent/effects.h"
+#include "server-agent/write_ahead.h"
 
 namespace tenet::server {
 
-class ServerStore {
+class ServerStore : public WishStore {
  public:
   // Opens or makes the file. Errors: io, naming the file.
   static Result<ServerStore> open(const std::string& path);
   ServerStore(ServerStore&&) noexcept;
   ServerStore& operator=(ServerStore&&) noexcept;
-  ~ServerStore();
+  ~ServerStore() override;
 
-  // Raises the epoch above what it was, and to at least `minimum`; durable when it returns.
+  // Raises the epoch above what it was, and to at least `minimum`; durable when it returns. Errors:
+  // io, also if the epoch is not as it was written.
   Result<std::uint64_t> next_epoch(std::uint64_t minimum);
-  // Errors: io, also for damaged rows.
+  // Errors: io, also if anything is not as it was written.
   Result<Desired> load();
-  // Durable when it returns. Errors: io, and then nothing is written.
-  Result<void> write(const ServerChanges& changes);
+  Result<void> write(const ServerChanges& changes) override;
 
  private:
   struct Impl;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -17,21 +18,32 @@ class Jid {
   // if a part is empty, longer than 1023 bytes, or holds a character RFC 7622 forbids there.
   static Result<Jid> parse(std::string_view text);
 
-  const std::string& local() const { return local_; }
-  const std::string& domain() const { return domain_; }
-  const std::string& resource() const { return resource_; }
-  bool empty() const { return domain_.empty(); }
-  bool is_bare() const { return resource_.empty(); }
+  const std::string& local() const { return parts().local; }
+  const std::string& domain() const { return parts().domain; }
+  const std::string& resource() const { return parts().resource; }
+  bool empty() const { return domain().empty(); }
+  bool is_bare() const { return resource().empty(); }
   Jid bare() const;
   Jid with_resource(std::string resource) const;
   std::string text() const;
 
-  auto operator<=>(const Jid&) const = default;
+  bool operator==(const Jid& other) const {
+    return parts_ == other.parts_ || parts() == other.parts();
+  }
+  std::strong_ordering operator<=>(const Jid& other) const {
+    return parts_ == other.parts_ ? std::strong_ordering::equal : parts() <=> other.parts();
+  }
 
  private:
-  std::string local_;
-  std::string domain_;
-  std::string resource_;
+  struct Parts {
+    std::string local;
+    std::string domain;
+    std::string resource;
+    auto operator<=>(const Parts&) const = default;
+  };
+  const Parts& parts() const;
+
+  std::shared_ptr<const Parts> parts_;  // copies share them; nullptr: all are empty
 };
 
 }  // namespace tenet

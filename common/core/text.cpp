@@ -67,6 +67,23 @@ std::string counted(std::uint64_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
+std::size_t xml_character(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return lead >= 0x20 || lead == '\t' || lead == '\n' || lead == '\r' ? 1 : 0;
+  const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4 || text.size() < length) return 0;
+  std::uint32_t c = lead & (0xFFU >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((at(i) & 0xC0) != 0x80) return 0;
+    c = (c << 6) | (at(i) & 0x3FU);
+  }
+  constexpr std::uint32_t kLowest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool ok = c >= kLowest[length] && c <= 0x10FFFF && !(c >= 0xD800 && c <= 0xDFFF) &&
+                  c != 0xFFFE && c != 0xFFFF;
+  return ok ? length : 0;
+}
+
 bool is_identifier(std::string_view text, std::size_t max) {
   const auto alphanumeric = [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');

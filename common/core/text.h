@@ -22,6 +22,9 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string to_lower(std::string_view text);
 // `count` and the noun, with an s unless it is one: "1 VM", "2 VMs".
 std::string counted(std::uint64_t count, std::string_view noun);
+// The length of the UTF-8 sequence at the start of `text`, which is not empty, that encodes a
+// character XML 1.0 allows (section 2.2), or 0 if there is none.
+std::size_t xml_character(std::string_view text);
 // True for 1..max characters of [A-Za-z0-9._:/-] that begin with a letter or digit: identifiers
 // of VMs and of ports.
 bool is_identifier(std::string_view text, std::size_t max);

@@ -26,6 +26,25 @@ struct Scope {
   }
 };
 
+bool all_allowed(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = xml_character(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+// Namespaces in XML 1.0, section 4: a name, or two with a colon between them. pugixml knows of
+// none.
+bool is_qualified(std::string_view name) {
+  const auto pieces = split(name, ':');
+  return pieces.size() <= 2 &&
+         std::all_of(pieces.begin(), pieces.end(), [](std::string_view piece) {
+           return !piece.empty() && std::string_view("0123456789-.").find(piece[0]) == piece.npos;
+         });
+}
+
 class Reader {
  public:
   explicit Reader(std::string_view text) : text_(text) {}
@@ -38,6 +57,7 @@ class Reader {
     Element out;
     for (const pugi::xml_attribute& a : node.attributes()) {
       const std::string name = a.name();
+      if (!all_allowed(name) || !all_allowed(a.value())) return forbidden(node);
       if (name == "xmlns") {
         scope.bindings.emplace_back("", a.value());
       } else if (name.starts_with("xmlns:")) {
@@ -51,6 +71,8 @@ class Reader {
       }
     }
     const std::string qualified = node.name();
+    if (!all_allowed(qualified)) return forbidden(node);
+    if (!is_qualified(qualified)) return error(node, "the name " + qualified + " is malformed");
     const auto colon = qualified.find(':');
     const std::string prefix =
         colon == std::string::npos ? std::string() : qualified.substr(0, colon);
@@ -68,6 +90,7 @@ class Reader {
         }
         case pugi::node_pcdata:
         case pugi::node_cdata:
+          if (!all_allowed(child.value())) return forbidden(node);
           out.text += child.value();
           break;
         default:
@@ -91,6 +114,11 @@ class Reader {
  private:
   tl::unexpected<Error> error(const pugi::xml_node& node, const std::string& why) const {
     return error_at(node.offset_debug(), why);
+  }
+
+  // pugixml reads no Unicode: bytes that are no UTF-8 pass, and so do references like &#1;.
+  tl::unexpected<Error> forbidden(const pugi::xml_node& node) const {
+    return error(node, "it holds a character that XML 1.0 forbids, or that is no UTF-8");
   }
 
   std::string_view text_;

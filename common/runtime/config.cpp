@@ -186,13 +186,30 @@ Element Section::element(std::string name, std::string xmlns) {
   return out;
 }
 
+namespace {
+
+tl::unexpected<Error> no_toml(const std::string& path, const toml::parse_error& error) {
+  std::string where = path;
+  if (error.source().begin.line > 0) where += ":" + std::to_string(error.source().begin.line);
+  return fail(Code::configuration, where + ": " + std::string(error.description()));
+}
+
+}  // namespace
+
 Result<ConfigFile> ConfigFile::load(const std::string& path) {
   try {
     return ConfigFile(std::make_shared<Section::File>(Section::File{path, toml::parse_file(path)}));
   } catch (const toml::parse_error& error) {
-    std::string where = path;
-    if (error.source().begin.line > 0) where += ":" + std::to_string(error.source().begin.line);
-    return fail(Code::configuration, where + ": " + std::string(error.description()));
+    return no_toml(path, error);
+  }
+}
+
+Result<ConfigFile> ConfigFile::parse(std::string_view text, const std::string& path) {
+  try {
+    return ConfigFile(
+        std::make_shared<Section::File>(Section::File{path, toml::parse(text, path)}));
+  } catch (const toml::parse_error& error) {
+    return no_toml(path, error);
   }
 }
 

@@ -69,6 +69,8 @@ class ConfigFile {
  public:
   // Errors: configuration, for a file that is missing, unreadable or no TOML.
   static Result<ConfigFile> load(const std::string& path);
+  // The same of a text; `path` is what problems call it.
+  static Result<ConfigFile> parse(std::string_view text, const std::string& path);
   Section root() const;
   // After everything was read. Errors: configuration, with all problems, one per line, among them
   // the keys that nobody read.

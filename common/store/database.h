@@ -11,6 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "common/core/error.h"
+
 struct sqlite3;
 struct sqlite3_stmt;
 
@@ -20,6 +22,17 @@ class StoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+// The file is not as it was written. The error names what is damaged; what to do is known to the
+// agent whose file it is.
+class DamageError : public StoreError {
+ public:
+  using StoreError::StoreError;
+};
+
+// As a value: of code io, naming the file, and of a damaged one what to do. `without_backup`: what
+// else helps, after "or".
+Error to_error(const StoreError& error, const std::string& path, std::string_view without_backup);
 
 // A prepared statement. Parameters and columns count from one and from zero, as in SQLite.
 class Statement {
@@ -49,16 +62,23 @@ class Database {
  public:
   // Opens or makes the file, in WAL mode with synchronous=FULL, so that a commit survives power
   // loss. Migration N (counted from one) brings `user_version` from N-1 to N; each is one
-  // transaction. Throws StoreError; also if another process has the file, or if the file is newer
-  // than the program.
+  // transaction. Throws StoreError; also if another process has the file, if it cannot be written,
+  // or if it is newer than the program; and DamageError if its structure is damaged.
   Database(const std::string& path, std::span<const std::string_view> migrations);
 
   Statement prepare(std::string_view sql) const { return {database_.get(), sql}; }
   void execute(std::string_view sql) const;
   const std::string& path() const { return path_; }
+  // Moves all commits from the WAL into the file.
+  void checkpoint() const { execute("PRAGMA wal_checkpoint(TRUNCATE)"); }
 
  private:
+  std::int64_t number(std::string_view sql) const;
+  void check_structure() const;
   void migrate(std::span<const std::string_view> migrations);
+  void check_schema() const;
+  void write_schema_checksum() const;
+  std::int64_t schema_checksum() const;
 
   struct Close {
     void operator()(sqlite3* database) const;

@@ -8,7 +8,7 @@ namespace tenet::store {
 Vnid vnid_column(const Statement& row, int column) {
   const std::int64_t number = row.integer(column);
   if (number < 0 || number / 256 > Vnid::kMaxId) {
-    throw StoreError("a row holds the VNID " + std::to_string(number) + ", which is out of range");
+    throw DamageError("a row holds the VNID " + std::to_string(number) + ", which is out of range");
   }
   return Vnid(static_cast<std::uint32_t>(number / 256), static_cast<std::uint8_t>(number % 256));
 }
@@ -24,18 +24,18 @@ void bind_vm(Statement& statement, int first, const Vm& vm) {
 VmPtr read_vm(const Statement& row, VmId id, int first) {
   const auto mac = Mac::parse(row.text(first));
   auto addresses = parse_addresses(row.text(first + 1));
-  if (!mac || !addresses) throw StoreError("the row of VM " + id + " is damaged");
+  if (!mac || !addresses) throw DamageError("the row of VM " + id + " is damaged");
   Vm vm{std::move(id), *mac, *std::move(addresses), row.text(first + 2)};
   vm.state = row.integer(first + 3) != 0 ? VmState::associated : VmState::pre_associated;
   vm.reserve = row.integer(first + 4) != 0;
   auto made = make_vm(std::move(vm));
-  if (!made) throw StoreError("a row is damaged: " + made.error().text);
+  if (!made) throw DamageError("a row is damaged: " + made.error().text);
   return std::make_shared<const Vm>(*std::move(made));
 }
 
 PolicyPtr read_policy(const Statement& row, int column) {
   auto policy = protocol::parse_policy(row.text(column));
-  if (!policy) throw StoreError("the row of a policy is damaged: " + policy.error().text);
+  if (!policy) throw DamageError("the row of a policy is damaged: " + policy.error().text);
   return *policy;
 }
 

@@ -10,8 +10,7 @@
 
 namespace tenet::store {
 
-// The columns of a VM behind its id, in this order.
-inline constexpr std::string_view kVmColumns = "mac, addresses, port, associated, reserve";
+// The columns of a VM behind its id: mac, addresses, port, associated, reserve, in this order.
 inline constexpr int kVmColumnCount = 5;
 
 inline std::int64_t to_column(std::uint64_t value) {
@@ -23,14 +22,14 @@ inline std::uint64_t from_column(std::int64_t value) {
 inline std::int64_t to_column(Vnid vnid) {
   return std::int64_t(vnid.id()) * 256 + vnid.version();
 }
-// Throws StoreError for a number that is no VNID.
+// Throws DamageError for a number that is no VNID.
 Vnid vnid_column(const Statement& row, int column);
 
 void bind_vm(Statement& statement, int first, const Vm& vm);
-// Throws StoreError for a row that no program of ours wrote.
+// Throws DamageError for a row that no program of ours wrote.
 VmPtr read_vm(const Statement& row, VmId id, int first);
 
-// A policy document as text. Throws StoreError if it is malformed.
+// A policy document as text. Throws DamageError if it is malformed.
 PolicyPtr read_policy(const Statement& row, int column);
 std::string policy_column(const Policy& policy);
 

@@ -56,8 +56,9 @@ FormField first_field() {
   return {"first", "text-single", "First row to list", {"1"}};
 }
 
-// The rows that fit into one answer, from row `first` (counted from one) on.
-void cut_page(CommandOutput& output, std::size_t first) {
+// The rows that fit into one answer, from row `first` (counted from one) on. Only of a listing can
+// the rest be asked for.
+void cut_page(CommandOutput& output, std::size_t first, bool listing) {
   const std::size_t total = output.rows.size();
   const std::size_t begin = std::min(first - 1, total);
   std::size_t bytes = 0;
@@ -74,7 +75,7 @@ void cut_page(CommandOutput& output, std::size_t first) {
   if (begin == 0 && end == total) return;
   std::string note = "rows " + std::to_string(begin + 1) + " to " + std::to_string(end) + " of " +
                      std::to_string(total);
-  if (end < total) {
+  if (end < total && listing) {
     output.next = end + 1;
     note += "; the next begin with first=" + std::to_string(output.next);
   }
@@ -326,7 +327,7 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
                         responder](Result<CommandOutput> output) {
       const auto impl = self.lock();
       if (!impl) return;
-      if (output && command.listing) cut_page(*output, first);
+      if (output) cut_page(*output, first, command.listing);
       if (!output) {
         responder->result(impl->ask(command, session, values, &output.error()));
         return;
@@ -358,5 +359,9 @@ AdhocCommands::AdhocCommands(Session& session, std::vector<AdhocCommand> command
 }
 
 AdhocCommands::~AdhocCommands() = default;
+
+void AdhocCommands::handle(const IncomingIq& iq, const std::shared_ptr<Responder>& responder) {
+  impl_->serve(iq, responder);
+}
 
 }  // namespace tenet::xmpp

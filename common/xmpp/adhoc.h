@@ -55,8 +55,9 @@ struct AdhocCommand {
   std::string summary;  // one sentence
   std::vector<protocol::FormField> fields;
   std::function<void(const CommandInput&, CommandDone)> run;
-  // A listing gets one more field, `first`, and answers as many rows from that one on as fit into a
-  // stanza; the result's field `next`, and a note, tell where to go on.
+  // As many rows are answered as fit into a stanza, and a note says how many there are. A listing
+  // gets one more field, `first`, the row to begin with; its result's field `next` tells where to
+  // go on.
   bool listing = false;
 };
 
@@ -68,6 +69,9 @@ class AdhocCommands {
   ~AdhocCommands();
   AdhocCommands(const AdhocCommands&) = delete;
   AdhocCommands& operator=(const AdhocCommands&) = delete;
+
+  // What the session asks for each request that it gets.
+  void handle(const IncomingIq& iq, const std::shared_ptr<Responder>& responder);
 
  private:
   struct Impl;

@@ -25,6 +25,7 @@ using std::chrono::steady_clock;
 
 constexpr const char* kClient = "jabber:client";
 constexpr std::chrono::seconds kStop{1};
+constexpr unsigned kMostSteps = 16;  // a login has nine at most
 // The id of a directed presence that answers one: it is not answered in turn, so that two agents
 // which come up at the same time do not greet each other for ever.
 constexpr const char* kReplyId = "tenet-presence-reply";
@@ -69,6 +70,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
 
   void begin_round();
   void next_broker();
+  void await_step();
   void ready();
   void closed(const StreamEnd& end);
   void drop(Error why) { closed(StreamEnd{std::move(why), false}); }
@@ -102,7 +104,9 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   std::unique_ptr<Stream> stream;
   std::vector<Broker> round;
   std::size_t next = 0;     // of round
+  unsigned steps = 0;       // of the login that the broker has answered
   bool round_slow = false;  // some broker of the round refused us for good
+  bool admitted = false;    // a broker let us in since start()
   bool running = false;
   bool online = false;
   unsigned lives = 0;         // calls of start()
@@ -140,6 +144,10 @@ void Session::Impl::next_broker() {
   const Broker& broker = round[next++];
   const std::weak_ptr<Impl> weak = weak_from_this();
   StreamHandlers events;
+  events.step = [weak] {
+    const auto self = weak.lock();
+    if (self && ++self->steps < kMostSteps) self->await_step();
+  };
   // The Stream goes silent before it is dropped: these run only while it is the current one.
   events.ready = [weak] {
     if (const auto self = weak.lock()) self->ready();
@@ -153,7 +161,16 @@ void Session::Impl::next_broker() {
   events.trace = handlers.trace;
   stream = std::make_unique<Stream>(io, options, broker, std::move(events));
   stream->open();
-  attempt.after(options.connect_timeout, [this, broker] {
+  steps = 0;
+  await_step();
+}
+
+// A broker that restarts has all its clients at once, and a login takes it long. Whoever gave up
+// while it proceeds, and began again, would keep it from ever getting through: so each step that it
+// answers gives the next one the whole time.
+void Session::Impl::await_step() {
+  attempt.after(options.connect_timeout, [this] {
+    const Broker broker = round[next - 1];
     drop({Code::timeout,
           "no answer while " + std::string(stream->stage()) + " " + broker.host + ":" +
               std::to_string(broker.port) + " for " +
@@ -166,7 +183,7 @@ void Session::Impl::ready() {
   const auto self = shared_from_this();
   attempt.cancel();
   if (!running) return;  // stop() came first
-  online = true;
+  online = admitted = true;
   online_since = last_heard = steady_clock::now();
   arm_keepalive(options.keepalive);
   send_presence(nullptr, nullptr, nullptr);
@@ -188,7 +205,8 @@ void Session::Impl::closed(const StreamEnd& end) {
 
   // Before the handlers, which may stop() or destroy us.
   const bool more = !was_online && next < round.size();
-  round_slow = round_slow || copy.slow;
+  // Who let us in once will do so again: ejabberd, while it starts, knows no account yet.
+  round_slow = round_slow || (copy.slow && !admitted);
   if (was_online) {
     wait(backoff.lost(since(online_since), copy.slow, random_fraction()));
   } else if (!more) {
@@ -393,6 +411,7 @@ Session::~Session() {
 void Session::start() {
   if (impl_->running) return;
   impl_->running = true;
+  impl_->admitted = false;
   ++impl_->lives;
   impl_->wait(milliseconds{0});  // so that no handler runs within start()
 }

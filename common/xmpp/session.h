@@ -44,7 +44,8 @@ struct SessionOptions {
   std::size_t max_sent_stanza_bytes = 260'000;
   std::size_t max_depth = 64;                // incoming nesting of elements
   std::size_t max_output_bytes = 8'388'608;  // unsent output; more ends the connection
-  // TCP, TLS and login together, for each broker; also the wait for the answer to a ping.
+  // For TCP and TLS with the first answer of a broker, and then for each further step of the login;
+  // also the wait for the answer to a ping.
   std::chrono::milliseconds connect_timeout{10'000};
   std::chrono::milliseconds keepalive{30'000};      // idle time before a XEP-0199 ping
   std::chrono::milliseconds reconnect_min{500};     // first back-off, jittered

@@ -95,6 +95,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
   StreamHandlers handlers_;
   StreamGuard guard_;
   std::optional<StreamEnd> end_;
+  std::size_t tags_ = 0;        // that the parser handed out
   std::vector<Element> early_;  // stanzas between resource binding and ready
   bool challenged_ = false;
   bool ready_ = false;
@@ -227,6 +228,8 @@ template <class Parse>
 void Stream::Client::guarded(std::string_view data, Parse parse) {
   const bool encrypted = m_encryptionActive;
   while (!data.empty() && alive()) {
+    const std::size_t units = guard_.units();
+    const std::size_t tags = tags_;
     const Result<std::size_t> used = guard_.scan(data);
     if (!used) return end_with(Error{Code::invalid, name_of(broker_) + ": " + used.error().text});
     parse(std::string(data.substr(0, *used)));
@@ -234,6 +237,10 @@ void Stream::Client::guarded(std::string_view data, Parse parse) {
     if (guard_.closed() && alive()) {  // gloox's parser does not tell
       if (handlers_.trace) handlers_.trace("in", "</stream:stream>");
       return end_with({Code::unreachable, name_of(broker_) + " closed the stream", {}});
+    }
+    // gloox keeps what stands below a header that it does not know, without any limit.
+    if (guard_.units() != units && tags_ == tags && alive()) {
+      return end_with(Error{Code::invalid, name_of(broker_) + " sent what is no XMPP stream"});
     }
     if (encrypted == m_encryptionActive || !alive()) continue;
     guard_.restart();
@@ -260,8 +267,10 @@ void Stream::Client::handleDecryptedData(const gloox::TLSBase* base, const std::
 }
 
 void Stream::Client::handleTag(gloox::Tag* tag) {
+  ++tags_;
   if (detached_ || end_ || tag == nullptr) return;
   if (handlers_.trace) handlers_.trace("in", traceable(tag->xml()));
+  if (!ready_) handlers_.step();
   const std::string& name = tag->name();
   const bool stanza = name == "iq" || name == "message" || name == "presence";
   if (stanza && ready_) return handlers_.stanza(to_element(*tag));

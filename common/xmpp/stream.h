@@ -19,6 +19,7 @@ struct StreamEnd {
 };
 
 struct StreamHandlers {
+  std::function<void()> step;                    // the broker answered a step of the login
   std::function<void()> ready;                   // logged in, resource bound
   std::function<void(const Element&)> stanza;    // iq, message or presence, after login only
   std::function<void(const StreamEnd&)> closed;  // at most once

@@ -20,6 +20,11 @@ bool is_forbidden(char c) {
   return u < 0x20 && !is_space(c);
 }
 
+// What a name may hold, as far as markup goes.
+bool is_name(char c) {
+  return !is_space(c) && std::string_view("<>&=/\"'").find(c) == std::string_view::npos;
+}
+
 bool is_predefined(std::string_view name) {
   constexpr std::array<std::string_view, 5> kNames{"lt", "gt", "amp", "quot", "apos"};
   if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) return true;
@@ -37,9 +42,11 @@ StreamGuard::StreamGuard(std::size_t max_stanza_bytes, std::size_t max_depth)
 
 void StreamGuard::restart() {
   const bool failed = failed_;
+  const std::size_t units = units_;
   Error error = std::move(error_);
   *this = StreamGuard(max_stanza_bytes_, max_depth_);
   failed_ = failed;
+  units_ = units;
   error_ = std::move(error);
 }
 
@@ -54,7 +61,9 @@ Result<std::size_t> StreamGuard::scan(std::string_view bytes) {
   while (!failed_ && used < bytes.size()) {
     const bool end = step(bytes[used++]);
     if (failed_) break;
-    if (end) return used;
+    if (!end) continue;
+    ++units_;
+    return used;
   }
   if (failed_) return fail(error_);
   return used;
@@ -96,22 +105,22 @@ bool StreamGuard::step(char c) {
       } else if (matched_ == kDeclaration.size()) {
         ++matched_;
         if (!is_space(c)) fail_with("the broker sent a processing instruction");
-      } else if (previous_ == '?' && c == '>') {
+      } else if (c == '<' || (c == '>' && previous_ != '?')) {
+        // gloox's parser would take the declaration for ended, and look for elements.
+        fail_with("the broker sent a malformed XML declaration");
+      } else if (c == '>') {
         state_ = State::text;
       }
       previous_ = c;
       return false;
-    case State::start_tag:
-      if (c == '<') {
-        fail_with("the broker sent a '<' inside a tag");
-      } else if (c == '"' || c == '\'') {
-        quote_ = c;
-        state_ = State::quoted;
-      } else if (c == '>') {
-        return end_start_tag();
-      }
-      previous_ = c;
-      return false;
+    case State::tag_name:
+    case State::attributes:
+    case State::attribute_name:
+    case State::equals:
+    case State::value:
+    case State::quote_end:
+    case State::slash:
+      return within_start_tag(c);
     case State::quoted:
       if (c == '<') {
         fail_with("the broker sent a '<' inside an attribute");
@@ -120,8 +129,7 @@ bool StreamGuard::step(char c) {
         entity_from_ = State::quoted;
         entity_.clear();
       } else if (c == quote_) {
-        state_ = State::start_tag;
-        previous_ = c;
+        state_ = State::quote_end;
       }
       return false;
     case State::end_tag:
@@ -184,21 +192,57 @@ bool StreamGuard::open_tag(char c) {
   } else if (c == '/') {
     if (depth_ == 0) fail_with("the broker sent an end tag before the stream header");
     state_ = State::end_tag;
-  } else if (is_space(c) || c == '<' || c == '>' || c == '"' || c == '\'' || c == '&') {
+  } else if (!is_name(c)) {
     fail_with("the broker sent a malformed tag");
   } else {
     // depth_ counts the stream element as well, max_depth_ does not.
     if (depth_ > max_depth_) {
       fail_with("the broker sent elements nested deeper than " + std::to_string(max_depth_));
     }
-    state_ = State::start_tag;
+    state_ = State::tag_name;
   }
   return false;
 }
 
+// By the grammar (XML 1.0 section 3.1), since a parser that is lenient elsewhere would see quotes
+// begin and end in other places.
+bool StreamGuard::within_start_tag(char c) {
+  const bool space = is_space(c);
+  const bool ends = state_ == State::tag_name || state_ == State::attributes ||
+                    state_ == State::quote_end;  // where the tag may end
+  if (state_ == State::slash) {
+    if (c == '>') return end_start_tag(true);
+  } else if (ends && c == '>') {
+    return end_start_tag(false);
+  } else if (ends && c == '/') {
+    state_ = State::slash;
+    return false;
+  } else if (ends && space) {
+    state_ = State::attributes;
+    return false;
+  } else if (state_ == State::value) {
+    if (space) return false;
+    if (c == '"' || c == '\'') {
+      quote_ = c;
+      state_ = State::quoted;
+      return false;
+    }
+  } else if (state_ == State::attribute_name || state_ == State::equals) {
+    if (c == '=' || space) {
+      state_ = c == '=' ? State::value : State::equals;
+      return false;
+    }
+    if (state_ == State::attribute_name && is_name(c)) return false;
+  } else if (state_ != State::quote_end && is_name(c)) {
+    if (state_ == State::attributes) state_ = State::attribute_name;
+    return false;
+  }
+  fail_with("the broker sent a malformed tag");
+  return false;
+}
+
 // At the '>' of a start tag.
-bool StreamGuard::end_start_tag() {
-  const bool empty = previous_ == '/';
+bool StreamGuard::end_start_tag(bool empty) {
   state_ = State::text;
   if (depth_ == 0) {
     if (empty) {

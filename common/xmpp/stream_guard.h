@@ -11,7 +11,7 @@
 
 namespace tenet::xmpp {
 
-// An incremental scanner of one direction of an XML stream. It follows quotes, CDATA sections and
+// An incremental scanner of one direction of an XML stream. It follows tags, CDATA sections and
 // entities, so that it and the parser agree on where elements begin and end, and rejects what RFC
 // 6120 section 11.1 forbids: comments, processing instructions, document types and entities other
 // than the predefined ones. It does not check well-formedness beyond that.
@@ -33,16 +33,24 @@ class StreamGuard {
 
   // The peer has closed its stream.
   bool closed() const { return state_ == State::closed; }
+  // How many units are complete, over all streams.
+  std::size_t units() const { return units_; }
 
  private:
   enum class State : std::uint8_t {
     text,         // between tags, inside or outside of a stanza
     open,         // after '<'
     declaration,  // within <?xml ... ?>
-    start_tag,    // in the name or between the attributes of a start tag
-    quoted,       // in an attribute's value
-    end_tag,      // in </name
-    bang,         // after "<!", expecting "[CDATA["
+    tag_name,     // of a start tag
+    attributes,   // after white space in a start tag
+    attribute_name,
+    equals,     // after an attribute's name, expecting '='
+    value,      // expecting a quote
+    quoted,     // in an attribute's value
+    quote_end,  // right after it
+    slash,      // in a start tag, expecting '>'
+    end_tag,    // in </name
+    bang,       // after "<!", expecting "[CDATA["
     cdata,
     entity,  // after '&', in text or in an attribute's value
     closed,
@@ -50,7 +58,8 @@ class StreamGuard {
 
   bool step(char c);  // true if a unit ends with `c`
   bool open_tag(char c);
-  bool end_start_tag();
+  bool within_start_tag(char c);
+  bool end_start_tag(bool empty);
   void end_entity();
   void fail_with(std::string text);
 
@@ -59,10 +68,11 @@ class StreamGuard {
   State state_ = State::text;
   State entity_from_ = State::text;
   char quote_ = 0;
-  char previous_ = 0;             // the byte before, inside tags and declarations
+  char previous_ = 0;             // the byte before, inside the declaration
   std::size_t depth_ = 0;         // open elements, the stream element included
   std::size_t unit_bytes_ = 0;    // of the current unit so far
   std::size_t stream_bytes_ = 0;  // since the start of the stream, saturating at 1
+  std::size_t units_ = 0;         // complete ones
   std::size_t matched_ = 0;       // of "[CDATA[", of "]]" or of "xml "
   std::string entity_;
   Error error_;

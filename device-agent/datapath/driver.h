@@ -67,6 +67,12 @@ struct DriverRefusal {
 // Each part of the delta, for a reason that is about all of it.
 std::vector<DriverRefusal> refuse_all(const DatapathDelta& delta, const Error& error);
 
+// What restore() found and left.
+struct Restored {
+  std::vector<std::string> repaired;   // one text for each kind of object that differed
+  std::vector<DriverRefusal> missing;  // what of the wanted is not in force, and why; the rest is
+};
+
 // An address that a VM was leased, as the datapath saw it.
 struct Lease {
   Mac mac;
@@ -85,9 +91,10 @@ class Driver {
   // Probed once, when the driver is made.
   virtual const Capabilities& capabilities() const = 0;
   // Makes what is in force, of our own objects, equal to `wanted`, whatever it was: after a start,
-  // and when something else has touched it. One text for each kind of object that differed.
-  // Errors: what apply() refuses, naming the culprit; io.
-  virtual Result<std::vector<std::string>> restore(const DatapathState& wanted) = 0;
+  // and when something else has touched it. What cannot be made, because a sensor's port has gone
+  // for example, does not keep the rest from it. Errors: io; unsupported, if the kernel refuses for
+  // a reason that is nobody's own.
+  virtual Result<Restored> restore(const DatapathState& wanted) = 0;
   // Applies the whole delta at once. An empty answer: all of it is in force. Otherwise nothing of
   // it is, and each refusal names a culprit. The code io says that what was in force is not what
   // the delta starts from: restore() helps.
@@ -95,7 +102,7 @@ class Driver {
   // What was leased to VMs with that MAC. Errors: io.
   virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
   // Will call `drifted` when it notices that restore() has something to do.
-  virtual void watch(std::function<void()> /*drifted*/) {}
+  virtual void watch(const std::function<void()>& /*drifted*/) {}
 };
 
 }  // namespace tenet::device

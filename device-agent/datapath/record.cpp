@@ -18,14 +18,15 @@ RecordDriver::RecordDriver(std::string file, const std::vector<std::string>& uns
   }
 }
 
-Result<std::vector<std::string>> RecordDriver::restore(const DatapathState& wanted) {
+Result<Restored> RecordDriver::restore(const DatapathState& wanted) {
   const DatapathDelta delta = difference(state_, wanted);
   const std::vector<DriverRefusal> refusals = apply(delta);
   if (!refusals.empty()) return fail(refusals.front().error);
-  std::vector<std::string> repaired;
-  for (const auto& [vnid, change] : delta.networks) repaired.push_back("network " + vnid.text());
-  if (!delta.members.empty()) repaired.push_back(counted(delta.members.size(), "VM"));
-  return repaired;
+  Restored out;
+  for (const auto& [vnid, change] : delta.networks)
+    out.repaired.push_back("network " + vnid.text());
+  if (!delta.members.empty()) out.repaired.push_back(counted(delta.members.size(), "VM"));
+  return out;
 }
 
 std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {

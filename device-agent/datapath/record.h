@@ -16,7 +16,7 @@ class RecordDriver : public Driver {
 
   std::string_view name() const override { return "record"; }
   const Capabilities& capabilities() const override { return capabilities_; }
-  Result<std::vector<std::string>> restore(const DatapathState& wanted) override;
+  Result<Restored> restore(const DatapathState& wanted) override;
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
 
   const DatapathState& state() const { return state_; }

@@ -9,18 +9,17 @@ from typing import Any
 
 from scapy.packet import Packet, Raw
 
-from harness.commands import Result
+from harness.commands import CommandError, ConsoleTimeout, Result
 from harness.frames import FrameSocket, Test
 from harness.lab import UNDERLAY, DeviceSpace, Lab
 from harness.nftables import Item, read_nftables
+from harness.numbering import OUTSIDE  # noqa: F401: a word of the tests
 from harness.streams import Stream
 from harness.vm_host import VmHost
 from system.case import SystemTest, policy
 
 GUARDED = ["vm*", "p1"]
 PERMIT = "<acl default='permit'/>"
-# The number of a host at the uplink: a router or server of the operator, no VM.
-OUTSIDE = 200
 
 
 def carries(token: bytes) -> Test:
@@ -97,6 +96,18 @@ class DatapathTest(SystemTest):
             **changes,
         }
         return {key: value for key, value in fields.items() if value}
+
+    def is_listed(self, device: str = "switch1") -> bool:
+        """Whether the device is online and answers."""
+        try:
+            self.rows(device, "list-policies")
+        except (CommandError, ConsoleTimeout):
+            return False
+        return True
+
+    def wait_listed(self, device: str = "switch1") -> None:
+        """Wait until the device is back."""
+        self.wait_until(lambda: self.is_listed(device), f"{device} did not come back")
 
     def remove(self, host: VmHost, vnid: int | str = 4096) -> Result:
         """Remove the VM again."""

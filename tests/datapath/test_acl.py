@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import unittest
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, PadN
@@ -119,6 +122,25 @@ class AccessList(DatapathTest):
             for denied, what, frame in probes(one, two):
                 self.judge(not denied, one, two, what, frame)
 
+    def test_no_frame_leaves_with_a_mark(self) -> None:
+        """The driver's own way from map to map goes through it; others decide by it too."""
+        for line in (
+            "add table bridge other",
+            "add chain bridge other first { type filter hook prerouting priority -1000; }",
+            "add rule bridge other first meta mark set 7",
+            "add chain bridge other last { type filter hook postrouting priority 1000; }",
+            "add rule bridge other last meta mark != 0 counter",
+            "add rule bridge other last meta mark 0 counter",
+        ):
+            self.space.nft(line)
+        self.network(4096, acl("permit"))
+        self.associate(self.vm)
+        for one, two in self.both_ways():
+            self.passes(one, two, udp(one, two))
+        marked, plain = re.findall(r"counter packets (\d+)", self.space.nft("list table bridge other"))
+        self.assertEqual(int(marked), 0)
+        self.assertGreaterEqual(int(plain), 2)
+
     def test_a_rule_is_for_one_direction(self) -> None:
         sentinel = "permit protocol='udp' destination-port='7'"
         self.network(
@@ -208,6 +230,34 @@ class RealStacks(DatapathTest):
             self.assertFalse(self.client.tcp(address, 81), f"IPv{version}")
             self.assertEqual(self.client.ping(address, 2), 0)
 
+    def test_established_lets_answers_through_and_no_connection_back(self) -> None:
+        ways = (
+            *self.NEIGHBOURS,
+            "permit protocol='tcp' destination-port='80-83'",
+            "permit protocol='tcp' source-port='80-83' established='true'",
+        )
+        self.network(4096, acl("deny", ways, ways))
+        self.associate(self.web)
+        self.associate(self.client)
+        for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
+            with self.subTest(version):
+                listener = self.web.space.socket(family, socket.SOCK_STREAM)
+                listener.bind((self.web.address(version), 82))
+                listener.listen()
+                caller = self.client.space.socket(family, socket.SOCK_STREAM)
+                for one in (listener, caller):
+                    one.settimeout(10)
+                caller.connect((self.web.address(version), 82))
+                with listener.accept()[0] as answerer:
+                    answerer.settimeout(10)
+                    # More than a window, so that each side waits for the other's acknowledgements.
+                    for one, two in ((caller, answerer), (answerer, caller)):
+                        self.assertEqual(_carried(one, two, bytes(1 << 20)), 1 << 20)
+                listener.close()
+                # From such a port too: what begins a connection is not of one.
+                self.client.listen(5000, version)
+                self.assertFalse(self.web.tcp(self.client.address(version), 5000, source_port=83))
+
     def test_a_permit_on_one_side_does_not_suffice(self) -> None:
         self.client.knows(self.web)
         self.web.knows(self.client)
@@ -245,6 +295,17 @@ class RealStacks(DatapathTest):
         self.network(4096, acl("permit", (), ("deny protocol='tcp' destination-port='80'",)))
         self.assertFalse(self.client.tcp(self.web.ip4, 80))
         self.assertTrue(self.client.tcp(self.web.ip4, 81, timeout=3))
+
+
+def _carried(one: socket.socket, two: socket.socket, data: bytes) -> int:
+    """How many bytes of the data arrive at the other end of the connection."""
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(one.sendall, data)
+        count = 0
+        while count < len(data) and (part := two.recv(1 << 16)):
+            count += len(part)
+        sent.result()
+    return count
 
 
 if __name__ == "__main__":

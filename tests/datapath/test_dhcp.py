@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unittest
+from ipaddress import ip_interface
 
+from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
@@ -97,6 +99,30 @@ class Dhcp(DatapathTest):
         self.space.nft("insert", "rule", "bridge", chain.table, chain.name, "counter")
         self.assertTrue(self.resync())
         self.assertEqual(self.client.ping(self.outside.ip4), 3)
+
+    def test_a_lease_ends_when_it_is_released_and_with_its_vm(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        self.associate(self.rogue)
+        client, outside = self.client, self.outside
+        fine = self.rogue, udp(self.rogue, outside)
+        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        self.passes(client, outside, udp(client, outside))
+        release = (
+            udp(client, outside, 67, 68)
+            / BOOTP(ciaddr=LEASED, chaddr=bytes.fromhex(client.mac.replace(":", "")))
+            / DHCP(options=[("message-type", "release"), "end"])
+        )
+        self.passes(client, outside, release)
+        self.drops(client, outside, (udp(client, outside), arp(client, outside)), "released", fine)
+
+        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        self.passes(client, outside, udp(client, outside))
+        self.remove(client)
+        self.associate(client, ip="", vm="heir")  # whose MAC is the same
+        self.drops(client, outside, (udp(client, outside), arp(client, outside)), "inherited", fine)
 
     def test_registered_addresses_need_no_lease(self) -> None:
         self.network(4096, SNOOPING)

@@ -98,6 +98,21 @@ class Unknown(GuardTest):
         self.silent(self.one, self.outside, after=self.two)
         self.drops(self.outside, self.one, udp(self.outside, self.one))
 
+    def test_a_pre_associated_vm_stays_mute_after_a_repair_and_a_start(self) -> None:
+        self.network(4096)
+        self.associate(self.two)
+        self.associate(self.one, state="pre-associated")
+        self.space.nft("flush", "ruleset")
+        self.assertTrue(self.resync())
+        self.silent(self.one, self.outside, after=self.two)
+        agent = self.net.agents["switch1"]
+        agent.stop()
+        self.space.nft("flush", "ruleset")
+        agent.start()
+        self.net.wait_ready()
+        self.silent(self.one, self.outside, after=self.two)
+        self.drops(self.outside, self.one, udp(self.outside, self.one))
+
     def test_names_of_ports_are_exact_unless_they_end_with_an_asterisk(self) -> None:
         exact, longer, shorter = (
             self.space.host(port, number) for port, number in (("p1", 11), ("p10", 12), ("v", 13))

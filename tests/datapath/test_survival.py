@@ -6,11 +6,11 @@ import threading
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.commands import CommandError, ConsoleTimeout
+from harness.neighbours import neighbours
 from harness.numbering import mac
 from harness.vm_host import VmHost
 
-from .case import OUTSIDE, DatapathTest
+from .case import DatapathTest
 from .packets import arp, udp
 from .test_acl import acl
 
@@ -28,24 +28,15 @@ class SurvivalTest(DatapathTest):
     """Two VMs, and a port at which somebody is who is none."""
 
     def cable(self) -> None:
-        self.one = self.space.host("vm1", 1)
-        self.two = self.space.host("vm2", 2)
-        self.nobody = self.space.host("vm9", 9)
-        self.outside = self.space.host("up0", OUTSIDE)
+        self.one, self.two, self.nobody, self.outside = neighbours(self.space)
 
     def fill(self) -> None:
         self.network(4096, EVERYTHING)
         self.associate(self.one)
         self.associate(self.two)
+        waiting = {"vm": "waiting", "mac": mac(70), "port": "vm70", "state": "pre-associated"}
+        self.done("server1", "create-vm", vnid="4096", **waiting)
         self.network(5000, "")
-
-    def is_listed(self) -> bool:
-        """Whether the device is online and answers."""
-        try:
-            self.rows("switch1", "list-policies")
-        except (CommandError, ConsoleTimeout):
-            return False
-        return True
 
     def agree(self) -> None:
         """The kernel has the associated VMs of the store, and no others."""
@@ -83,7 +74,7 @@ class Agent(SurvivalTest):
                 stream.wait_sent(100)
                 self.assertEqual(self.rules(), before, "without agent")
                 agent.start()
-                self.wait_until(self.is_listed, "switch1 did not come back")
+                self.wait_listed()
                 self.net.wait_ready()
                 stream.wait_sent(100)
                 self.assertEqual(self.rules(), before, "with the agent again")
@@ -123,7 +114,7 @@ class Agent(SurvivalTest):
         agent.stop()
         self.space.nft("flush", "ruleset")
         agent.start()
-        self.wait_until(self.is_listed, "switch1 did not come back")
+        self.wait_listed()
         self.assertEqual(self.rules(), reached)
 
 
@@ -162,7 +153,7 @@ class Crash(SurvivalTest):
         server.stop()  # so that nobody tells the device anything
         promised = self.acknowledged()
         agent.start()
-        self.wait_until(self.is_listed, "switch1 did not come back")
+        self.wait_listed()
         kept = self.vms("switch1")
         self.assertEqual(promised - set(kept), set(), "acknowledged, but lost")
         self.agree()
@@ -250,7 +241,7 @@ class Drift(SurvivalTest):
         for file in agent.folder.glob(agent.state_file.name + "*"):
             file.unlink()
         agent.start()
-        self.wait_until(self.is_listed, "switch1 did not come back")
+        self.wait_listed()
         self.agree()
         self.drops(self.one, self.two, udp(self.one, self.two))
         self.net.agents["server1"].start()
@@ -264,7 +255,7 @@ class Drift(SurvivalTest):
         agent.stop()
         self.space.nft("flush", "ruleset")
         agent.start()
-        self.wait_until(self.is_listed, "switch1 did not come back")
+        self.wait_listed()
         self.assertEqual(self.rules(), before)
         self.judge()
 

@@ -62,10 +62,10 @@ class Agent(ChildProcess):
         resource = self.config["xmpp"].get("resource") or f"{kind}-agent"
         #: The address that commands and batches go to.
         self.jid = f"{self.bare_jid}/{resource}"
-        program = binary if isinstance(binary, Path) else binary_folder() / binary
+        self.program = binary if isinstance(binary, Path) else binary_folder() / binary
         super().__init__(
             name,
-            [str(program), "--config", str(self.config_file)],
+            [str(self.program), "--config", str(self.config_file)],
             self.folder,
             self.folder / "agent.log",
         )
@@ -91,13 +91,17 @@ class Agent(ChildProcess):
 
     def start(self) -> None:
         """Write the configuration and start the program."""
-        if not Path(self.command[0]).is_file():
-            raise FileNotFoundError(f"{self.command[0]} is missing; build it, or set TENET_BIN")
-        self.config_file.write_text(to_toml(self.config), encoding="utf-8")
-        self.config_file.chmod(0o600)
+        if not self.program.is_file():
+            raise FileNotFoundError(f"{self.program} is missing; build it, or set TENET_BIN")
+        self.write_config()
         super().start()
 
-    def stop(self, timeout: float = 15.0) -> None:
+    def write_config(self) -> None:
+        """Write `config` to `config_file`."""
+        self.config_file.write_text(to_toml(self.config), encoding="utf-8")
+        self.config_file.chmod(0o600)
+
+    def stop(self, timeout: float = 60.0) -> None:
         """SIGTERM, and the agent must end by itself with exit code 0."""
         code = self.terminate(timeout)
         if code != 0:

@@ -271,7 +271,7 @@ class Console:
     async def _request(self, to: str, type: str, payload: ET.Element, limit: float) -> ET.Element:
         if self._client is None or not self._client.is_connected():
             raise ConnectError(f"{self.jid or 'this console'} is not connected")
-        iq = self._client.make_iq(ito=to, itype=type)
+        iq = self._client.make_iq(id=self._client.new_id(), ito=to, itype=type)
         iq.append(payload)
         reply, gone = iq.send(timeout=limit), self._client.disconnected
         await asyncio.wait({reply, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,9 +1,25 @@
-"""A DHCP server and a DHCP client at hosts: dnsmasq and udhcpc."""
+"""DHCP servers and clients at hosts: dnsmasq, udhcpc, and for IPv6 a client of our own."""
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import select
+import socket
 from pathlib import Path
+
+from scapy.layers.dhcp6 import (
+    DHCP6_Advertise,
+    DHCP6_Reply,
+    DHCP6_Request,
+    DHCP6_Solicit,
+    DHCP6OptClientId,
+    DHCP6OptIA_NA,
+    DHCP6OptIAAddress,
+    DHCP6OptServerId,
+    DUID_LL,
+)
+from scapy.packet import Packet
 
 from .namespaces import CommandFailed
 from .process import ChildProcess
@@ -20,25 +36,35 @@ esac
 """
 
 
-class DhcpServer:
-    """dnsmasq at a host, with the addresses from `first` to `last`."""
+_DNSMASQ = (
+    "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--no-hosts",
+    "--no-resolv", "--no-ping", "--user=root", "--pid-file=", f"--interface={INTERFACE}",
+    "--bind-interfaces", "--dhcp-authoritative", "--log-facility=-", "--log-dhcp",
+)  # fmt: skip
 
-    def __init__(self, host: VmHost, first: str, last: str, folder: Path) -> None:
-        name = f"dnsmasq-{host.port}"
-        self.program: ChildProcess = host.space.program(
-            name,
-            [
-                "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0",
-                "--no-hosts", "--no-resolv", "--no-ping", "--user=root", "--pid-file=",
-                f"--interface={INTERFACE}", "--bind-interfaces", "--dhcp-authoritative",
-                f"--dhcp-range={first},{last},5m",
-                f"--dhcp-leasefile={folder / (name + '.leases')}",
-                "--log-facility=-", "--log-dhcp",
-            ],
-            folder,
-        )  # fmt: skip
+
+class DhcpServer:
+    """dnsmasq at a host, with the addresses from `first` to `last`, of IPv4 or of IPv6.
+
+    With `router` it also advertises the host as a router, and for IPv6 only.
+    """
+
+    def __init__(
+        self, host: VmHost, first: str, last: str, folder: Path, *, router: bool = False
+    ) -> None:
+        version = ipaddress.ip_address(first).version
+        name = f"dnsmasq{version}-{host.port}"
+        words = [
+            *_DNSMASQ,
+            f"--dhcp-range={first},{last},5m",
+            f"--dhcp-leasefile={folder / (name + '.leases')}",
+        ]
+        if router:
+            words += ["--enable-ra", f"--ra-param={INTERFACE},4"]  # every four seconds
+        self.program: ChildProcess = host.space.program(name, words, folder)
+        table, port = ("udp", 67) if version == 4 else ("udp6", 547)
         wait_until(
-            lambda: 67 in _udp_ports(self.program.pid),
+            lambda: port in _ports(self.program.pid, table),
             10,
             lambda: f"dnsmasq does not serve\n{self.program.tail()}",
         )
@@ -61,10 +87,39 @@ def lease(host: VmHost, folder: Path, tries: int = 4) -> str:
     return str(json.loads(file.read_text(encoding="ascii"))["ip"])
 
 
-def _udp_ports(pid: int) -> set[int]:
-    """The UDP ports (IPv4) that are taken where the process is."""
+def lease6(host: VmHost, tries: int = 4) -> str:
+    """Ask for an address of IPv6 (RFC 8415), one second for each try; the host has it then."""
+    identity = DHCP6OptClientId(duid=DUID_LL(lladdr=host.mac))
+    wanted = DHCP6OptIA_NA(iaid=1)
+    with host.space.call(lambda: socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)) as client:
+        index = host.space.call(lambda: socket.if_nametoindex(INTERFACE))
+        client.bind(("::", 546))
+
+        def ask(request: Packet, answer: type[Packet]) -> Packet | None:
+            for _ in range(tries):
+                client.sendto(bytes(request), ("ff02::1:2", 547, 0, index))
+                if select.select([client], [], [], 1)[0]:
+                    got = answer(client.recv(65536))
+                    if got.msgtype == answer().msgtype and got.trid == request.trid:
+                        return got
+            return None
+
+        advertised = ask(DHCP6_Solicit(trid=1) / identity / wanted, DHCP6_Advertise)
+        if advertised is None:
+            return ""
+        server = DHCP6OptServerId(duid=advertised[DHCP6OptServerId].duid)
+        reply = ask(DHCP6_Request(trid=2) / identity / server / wanted, DHCP6_Reply)
+    if reply is None or DHCP6OptIAAddress not in reply:
+        return ""
+    address = str(reply[DHCP6OptIAAddress].addr)
+    host.space.ip(f"address replace {address}/64 dev {INTERFACE} nodad")
+    return address
+
+
+def _ports(pid: int, table: str) -> set[int]:
+    """The ports that are taken where the process is, from a table below /proc/PID/net."""
     try:
-        table = Path(f"/proc/{pid}/net/udp").read_text(encoding="ascii")
+        text = Path(f"/proc/{pid}/net/{table}").read_text(encoding="ascii")
     except OSError:
         return set()
-    return {int(line.split()[1].split(":")[1], 16) for line in table.splitlines()[1:]}
+    return {int(line.split()[1].split(":")[1], 16) for line in text.splitlines()[1:]}

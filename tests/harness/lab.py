@@ -89,7 +89,9 @@ class Lab:
         return self.devices[name]
 
     def underlay(self, *devices: DeviceSpace) -> Namespace:
-        """One segment with the interface core0 of each device: 192.0.2.1/24 for the first, ...
+        """One segment with the interface core0 of each device.
+
+        The first has 192.0.2.1/24 and 2001:db8::1/64, and so on.
 
         Returned is the namespace of the segment, where the far end of each is `to-DEVICE`.
         """
@@ -101,6 +103,7 @@ class Lab:
                 f"link add {UNDERLAY} mtu 1600 type veth peer name {far} mtu 1600 "
                 f"netns {segment.name}",
                 f"address add 192.0.2.{number}/24 dev {UNDERLAY}",
+                f"address add 2001:db8::{number:x}/64 dev {UNDERLAY} nodad",
                 f"link set {UNDERLAY} up",
             )
             segment.ip(f"link set {far} master seg0", f"link set {far} up")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# The number of a host at the uplink: a router or server of the operator, no VM.
+OUTSIDE = 200
+
 
 def mac(number: int) -> str:
     """The MAC of the VM or host with that number."""

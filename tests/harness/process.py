@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 # The kernel sends the death signal when the *thread* that forked ends. So one thread, which lives
 # as long as this process, starts every child; a caller's short-lived thread cannot kill it.
 _SPAWNER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
+_SPAWNER.submit(os.getpid).result()  # now: it would inherit the namespace of whoever is first
 
 
 def _die_with(parent: int) -> None:
@@ -30,13 +31,23 @@ def _die_with(parent: int) -> None:
 class ChildProcess:
     """One program, started, stopped and started again; its output is appended to one log file."""
 
-    def __init__(self, name: str, command: Sequence[str], folder: Path, log_file: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        log_file: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
         self.command = [str(part) for part in command]
         self.folder = folder
         self.log_file = log_file
+        #: Laid over this process's own.
+        self.environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._end_wanted = False
+        self._paused = False
 
     @property
     def pid(self) -> int:
@@ -57,6 +68,7 @@ class ChildProcess:
                 return subprocess.Popen(
                     self.command,
                     cwd=self.folder,
+                    env={**os.environ, **self.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -65,6 +77,7 @@ class ChildProcess:
                 )
 
         self._process = _SPAWNER.submit(spawn).result()
+        self._paused = False
 
     def is_running(self) -> bool:
         """Whether the process was started and has not ended."""
@@ -86,20 +99,37 @@ class ChildProcess:
             raise RuntimeError(f"{self.name} was never started")
         self._process.send_signal(number)
 
-    def terminate(self, timeout: float = 15.0) -> int:
+    def terminate(self, timeout: float = 60.0) -> int:
         """SIGTERM, then wait for the end; returns the exit code. Too slow: kill it and raise."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was never started")
         self._end_wanted = self._end_wanted or self.is_running()
+        # A paused process must be able to end as well. Before SIGTERM and to no other process:
+        # SIGCONT takes back the stop by which the leak check, at the end, attaches to the program,
+        # and it then waits for that stop for ever.
+        if self._paused:
+            self.resume()
         self._process.terminate()
-        self._process.send_signal(signal.SIGCONT)  # a paused process must be able to end as well
         try:
             return self._process.wait(timeout)
         except subprocess.TimeoutExpired:
+            where = self._where()
             self.kill()
             raise AssertionError(
-                f"{self.name} did not end within {timeout:g} s of SIGTERM; killed it\n{self.tail()}"
+                f"{self.name} did not end within {timeout:g} s of SIGTERM; killed it."
+                f" It was {where}\n{self.tail()}"
             ) from None
+
+    def _where(self) -> str:
+        """What each thread of the process is doing, as the kernel says."""
+        places = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*"):
+            try:
+                state = (task / "stat").read_text().rpartition(")")[2].split()[0]
+                places.append(f"{state} in {(task / 'wchan').read_text() or '?'}")
+            except OSError:
+                continue
+        return ", ".join(places)
 
     def kill(self) -> None:
         """SIGKILL, then wait for the end. Does nothing to a process that has ended."""
@@ -111,10 +141,12 @@ class ChildProcess:
     def pause(self) -> None:
         """SIGSTOP: the process stays, silent, with its connections open."""
         self.signal(signal.SIGSTOP)
+        self._paused = True
 
     def resume(self) -> None:
         """SIGCONT after `pause`."""
         self.signal(signal.SIGCONT)
+        self._paused = False
 
     def log(self) -> str:
         """Everything that the program wrote so far, over all its runs."""

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Any
 
 from .agents import BINARIES, Agent, merged
-from .broker import Broker, Prosody
+from .broker import Broker
+from .brokers import chosen_broker
 from .commands import CommandError, ConsoleTimeout
 from .console import ConnectError, Console
 from .waiting import Timeout, wait_until
@@ -38,14 +39,14 @@ class Topology:
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         servers_config: Mapping[str, Any] | None = None,
         devices_config: Mapping[str, Any] | None = None,
-        broker: Callable[[Path], Broker] = Prosody,
+        broker: Callable[[Path], Broker] | None = None,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="tenet-"))
         self._consoles: list[Console] = []
         self._closed = False
         self.agents: dict[str, Agent] = {}
         try:
-            self.broker = broker(self.folder / "broker")
+            self.broker = (broker or chosen_broker())(self.folder / "broker")
             self._overrides = dict(overrides or {})
             server_names = [f"server{number}" for number in range(1, servers + 1)]
             device_names = [f"switch{number}" for number in range(1, devices + 1)]
@@ -161,7 +162,7 @@ class Topology:
         return ", ".join(f"{name} is {state}" for name, state in late.items() if state != _READY)
 
     def close(self) -> None:
-        """Stop everything and remove the folder; the first thing that went wrong is raised last."""
+        """Stop everything and remove the folder; the first problem is raised, with the others."""
         if self._closed:
             return
         self._closed = True
@@ -181,6 +182,8 @@ class Topology:
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
         if problems:
+            for problem in problems[1:]:
+                problems[0].add_note(f"Also: {problem}")
             raise problems[0]
 
     def __enter__(self) -> Topology:
@@ -208,7 +211,8 @@ class Topology:
         try:
             self.close()
         except Exception as problem:
-            print(f"while closing: {problem}", flush=True)
+            for text in (str(problem), *getattr(problem, "__notes__", ())):
+                print(f"while closing: {text}", flush=True)
 
 
 def _stop(agent: Agent) -> None:

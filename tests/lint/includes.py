@@ -11,10 +11,10 @@ from pathlib import Path
 
 # What an include begins with, and where it may stand.
 CONFINED = {
-    r"gloox/": ["common/xmpp/", "tests/unit/xmpp/"],
-    r"sqlite3\.h": ["common/store/"],
+    r"gloox/": ["common/xmpp/", "tests/unit/xmpp/", "tests/fuzz/stream.", "tests/bench/bare"],
+    r"sqlite3\.h": ["common/store/", "tests/power/memory_vfs.cpp", "tests/bench/floor"],
     r"pugixml\.hpp": ["common/protocol/"],
-    r"(libnftables|libmnl|libnftnl|netlink|linux/netfilter)": ["device-agent/datapath/linux/"],
+    r"(libnftables|libmnl|libnftnl|netlink|linux/netfilter)": ["device-agent/datapath/linux/", "tests/bench/floor"],
     r"toml\+\+": ["common/runtime/"],
     r"spdlog/": ["common/runtime/"],
     r"ares\.h": ["common/xmpp/"],
@@ -27,6 +27,9 @@ PURE = [
     "server-agent/desired",
     "server-agent/plan",
     "server-agent/device_link",
+    "server-agent/device_set",
+    "server-agent/key",
+    "server-agent/under_way",
     "server-agent/sync_walk",
     "device-agent/device_core",
     "device-agent/baseline",

@@ -15,6 +15,8 @@ class Forbidden(unittest.TestCase):
         self.assertFalse(forbidden("common/xmpp/stream.cpp", "gloox/client.h"))
         self.assertTrue(forbidden("common/xmpp/session.h", "gloox/client.h"))
         self.assertTrue(forbidden("device-agent/device_store.cpp", "sqlite3.h"))
+        self.assertTrue(forbidden("tests/power/device_story.cpp", "sqlite3.h"))
+        self.assertFalse(forbidden("tests/power/memory_vfs.cpp", "sqlite3.h"))
         self.assertTrue(forbidden("device-agent/device_core.cpp", "libnftables.h"))
 
     def test_the_cores_are_pure(self) -> None:

@@ -217,7 +217,7 @@ std::string broken_invariant(const device::DeviceCore& core) {
       const auto own = server.view.find(vnid);
       if (own == server.view.end()) continue;
       if (!network.claims.contains(name)) return name + " has no claim on " + vnid.text();
-      if (own->second.stamp != network.policy->stamp()) return name + " sees a stale policy";
+      if (own->second.stamp != core.stamp(vnid)) return name + " sees a stale policy";
       for (const auto& [id, vm] : own->second.vms) {
         const device::MemberKey key{vnid, id};
         if (macs.emplace(vm->mac, key).first->second != key) return "a MAC of two VMs";

@@ -17,6 +17,7 @@ namespace tenet::testing {
 class Random {
  public:
   explicit Random(std::uint64_t seed) : engine_(seed) {}
+  std::uint64_t bits() { return engine_(); }
   std::size_t below(std::size_t n) { return engine_() % n; }
   bool chance(std::size_t percent) { return below(100) < percent; }
   template <class T>

@@ -127,6 +127,14 @@ class SystemTest(unittest.TestCase):
         """VM -> state, as the device lists them."""
         return {r["vm"]: r["state"] for r in self.rows(device, "list-vms")}
 
+    def device_vms(self, device: str) -> list[dict[str, str]]:
+        """The table of a device's VMs without the time until which reservations hold: that moves
+        with each sign of life of the server."""
+        rows = self.rows(device, "list-vms")
+        for row in rows:
+            row["reserve"] = row["reserve"].split()[0]
+        return rows
+
     def sent(self, since: int | None = None, to: str | None = None) -> list[str]:
         """The operations on the wire, in order, perhaps to one device."""
         receiver = None if to is None else self.net.jid(to)

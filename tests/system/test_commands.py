@@ -5,6 +5,7 @@ from __future__ import annotations
 import unittest
 
 from harness.commands import CommandError
+from harness.topology import Topology
 
 from .case import SystemTest, mac, policy
 
@@ -202,6 +203,27 @@ class ManyConsoles(SystemTest):
         with ThreadPoolExecutor(len(consoles)) as pool:
             objects = list(pool.map(create, range(len(consoles))))
         self.assertEqual(objects, [f"vm 4096/vm-{n}" for n in range(len(consoles))])
+
+
+class ManyDevices(SystemTest):
+    """An answer has no room for a thousand rows and notes: it begins with what went wrong."""
+
+    def setUp(self) -> None:
+        peers = [{"jid": f"away{number}@localhost"} for number in range(1000)]
+        self.net = Topology(1, 0, servers_config={"device": peers})
+        self.addCleanup(self.net.close)
+        self.net.start()
+        self.net.agents["server1"].wait_log("online")
+
+    def test_what_needs_attention_comes_first_and_the_rest_is_counted(self) -> None:
+        result = self.run_command("server1", "create-network", policy=policy(4096))
+        self.assertGreater(len(result.rows), 100)
+        self.assertLess(len(result.rows), 1000)
+        self.assertEqual({r["state"] for r in result.rows}, {"unreachable"})
+        texts = [text for _, text in result.notes]
+        self.assertIn(f"rows 1 to {len(result.rows)} of 1000", texts)
+        self.assertIn("950 more devices without it", texts)
+        self.assertEqual(len(texts), 52)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import socket
 import unittest
 from typing import Any
 
-from harness.broker import Prosody
+from harness.brokers import chosen_broker
 from harness.certificates import Authority
 from harness.ports import ReservedPort
 from harness.process import ChildProcess
@@ -98,7 +98,7 @@ class Connection(SystemTest):
 
     def test_the_name_in_the_certificate_counts_not_the_address(self) -> None:
         broker = self.net.broker
-        stranger = Prosody(self.net.folder / "other", domains=("other.example",))
+        stranger = chosen_broker()(self.net.folder / "other", domains=("other.example",))
         self.addCleanup(stranger.close)
         stranger.start()
         self.reconnect(
@@ -110,6 +110,22 @@ class Connection(SystemTest):
     def test_a_wrong_password_is_said_and_not_hammered(self) -> None:
         self.reconnect(password="wrong")
         self.fails_with("forbidden")
+
+    def use_certificate_of(self, name: str) -> None:
+        """Start server1 again with a client certificate and without a password."""
+        if self.net.broker.name == "prosody":
+            self.skipTest("Prosody 0.12 needs a module from elsewhere for client certificates")
+        pair = self.net.broker.authority.client(self.net.bare_jid(name))
+        files = {"certificate_file": str(pair.certificate), "key_file": str(pair.key)}
+        self.reconnect(password=None, **files)
+
+    def test_a_certificate_in_the_place_of_a_password(self) -> None:
+        self.use_certificate_of("server1")
+        self.works()
+
+    def test_the_certificate_of_another_account_is_refused(self) -> None:
+        self.use_certificate_of("switch1")
+        self.fails_with("(forbidden|EXTERNAL)")
 
     def test_agents_that_share_a_jid_say_so(self) -> None:
         twin_folder = self.net.folder / "twin"
@@ -155,7 +171,7 @@ class Plaintext(SystemTest):
     """Only if the configuration says so, and only towards loopback."""
 
     options = {
-        "broker": functools.partial(Prosody, extra_config="c2s_require_encryption = false"),
+        "broker": functools.partial(chosen_broker(), encryption="optional"),
     }
 
     def test_plaintext_on_loopback_when_configured(self) -> None:
@@ -178,10 +194,7 @@ class NoTls(SystemTest):
     """A broker that offers no TLS gets no login."""
 
     options = {
-        "broker": functools.partial(
-            Prosody,
-            extra_config='c2s_require_encryption = false; modules_disabled = { "tls" }',
-        ),
+        "broker": functools.partial(chosen_broker(), encryption="none"),
     }
 
     def setUp(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shlex
 import subprocess
@@ -10,7 +9,6 @@ import unittest
 from pathlib import Path
 
 from harness.agents import binary_folder
-from harness.broker import Prosody
 
 from .case import SystemTest, policy
 
@@ -89,17 +87,14 @@ class Readme(SystemTest):
         self.assertEqual(documented, found)
 
 
-SNIPPET = README_FOLDER / "deploy" / "broker" / "prosody.cfg.lua"
-
-
 class BrokerSnippet(SystemTest):
-    """What deploy/broker tells Prosody is understood, and Tenet works with it."""
-
-    options = {"broker": functools.partial(Prosody, extra_config=SNIPPET.read_text())}
+    """What deploy/broker tells the broker, which every test runs with, is understood."""
 
     def test_agents_work_with_it(self) -> None:
         self.done("server1", "create-network", policy=policy(4096))
-        self.assertNotIn("error", self.net.broker.process.log())
+        if self.net.broker.name == "ejabberd":
+            return  # it does not even start with what it does not understand
+        self.assertNotRegex(self.net.broker.process.log(), r"(?i)\berror\b")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import unittest
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.commands import CommandError
 from harness.console import Console
@@ -258,6 +259,26 @@ class IndependentServer(SystemTest):
         get = f"<digests xmlns='{NAMESPACE}'><node path='xyz'/></digests>"
         self.assertEqual(self.refused("get", get), "invalid")
         self.assertEqual(self.policies("switch1"), {})
+
+    def test_answers_come_in_the_order_of_the_requests(self) -> None:
+        self.hello()
+        mark = self.net.wire.mark()
+        good = f"<batch xmlns='{NAMESPACE}' epoch='1' seq='%d'>{self.SYNC}</batch>"
+
+        def ask(number: int) -> None:
+            try:
+                request = good % (100 + number) if number % 3 else f"<nonsense xmlns='{NAMESPACE}'/>"
+                self.server.iq(self.net.jid("switch1"), "set", request)
+            except CommandError:
+                pass  # malformed, or overtaken on the way to the broker
+
+        with ThreadPoolExecutor(24) as pool:
+            list(pool.map(ask, range(24)))
+        stanzas = [s for s in self.net.wire.stanzas(mark) if s.kind == "iq"]
+        asked = [s.id for s in stanzas if s.type == "set"]
+        answered = [s.id for s in stanzas if s.type in ("result", "error")]
+        self.assertEqual(len(asked), 24)
+        self.assertEqual(answered, asked)
 
     def test_the_type_of_the_iq_matters(self) -> None:
         self.assertEqual(

@@ -24,7 +24,7 @@ class BadInput(SystemTest):
             self.rows("server1", "list-networks"),
             self.rows("server1", "list-vms"),
             self.rows("switch1", "list-policies"),
-            self.rows("switch1", "list-vms"),
+            self.device_vms("switch1"),
             self.record("switch1"),
         ]
 
@@ -197,7 +197,7 @@ class DeviceRefuses(SystemTest):
             self.rows("server1", "list-networks"),
             self.rows("server1", "list-vms"),
             self.rows("switch1", "list-policies"),
-            self.rows("switch1", "list-vms"),
+            self.device_vms("switch1"),
             self.rows("switch1", "show-capacity"),
             self.record("switch1"),
         ]

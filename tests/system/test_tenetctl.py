@@ -55,6 +55,22 @@ class Tenetctl(SystemTest):
         )
         self.assertEqual(verdict["rows"][0]["verdict"], "permit")
 
+    def test_wait_names_the_laggards_and_ends_when_there_are_none(self) -> None:
+        done = self.tenetctl("wait", "4096", "--timeout", "20")
+        self.assertEqual([r["enforced"] for r in done["rows"]], ["1", "1"])
+        self.assertTrue(all(r["since"] for r in done["rows"]))
+        self.tenetctl("wait", "77", expect=REFUSED)
+        self.net.agents["switch2"].stop()
+        (self.net.folder / "web2.xml").write_text(policy(4096, 2, "<qos class='2'/>"))
+        self.tenetctl("network", "change", "web2.xml", expect=PENDING)
+        late = self.tenetctl("wait", "4096", "--timeout", "0", expect=PENDING)
+        self.assertEqual([r["enforced"] for r in late["rows"]], ["2", "1"])
+        self.assertIn("switch2", late["notes"][-1]["text"])
+        self.assertIn("unreachable", late["notes"][-1]["text"])
+        self.tenetctl("wait", "4096", "--reachable", "--timeout", "20")
+        self.net.agents["switch2"].start()
+        self.tenetctl("wait", "4096", "--all", "--timeout", "20")
+
     def test_migration_runs_both_halves(self) -> None:
         self.tenetctl("vm", "migrate", "4096", "web-1", "--from", "server1", "--to", "server2")
         self.assertEqual(self.rows("server1", "list-vms"), [])
@@ -122,6 +138,20 @@ class Tenetctl(SystemTest):
         for words in ("network create", "vm migrate", "device explain", "resync", "exec"):
             self.assertIn(f"tenetctl {words}", text)
         self.assertIn("3", text)
+
+
+class WaitInVain(SystemTest):
+    options = {"devices_config": {"datapath": {"unsupported": ["inspect"]}}}
+
+    def test_wait_ends_with_a_refusal(self) -> None:
+        self.done("server1", "create-network", policy=policy(4096, 1))
+        self.net.agents["switch1"].stop()
+        document = policy(4096, 2, "<intrusion-prevention queue='7'/>")
+        self.run_command("server1", "change-policy", policy=document)
+        self.net.agents["switch1"].start()
+        refused = self.tenetctl("wait", "4096", "--timeout", "20", expect=REFUSED)
+        self.assertIn("intrusion-prevention", refused["notes"][-1]["text"])
+        self.assertEqual([r["enforced"] for r in refused["rows"]], ["1"], "the old one stays")
 
 
 if __name__ == "__main__":

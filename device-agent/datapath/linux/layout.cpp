@@ -137,9 +137,17 @@ std::map<std::string, std::string> Layout::mirrored() const {
   return out;
 }
 
-bool Layout::mirrors(Vnid vnid) const {
+std::map<Vnid, std::string> Layout::sensors() const {
+  std::map<Vnid, std::string> out;
+  for (const auto& [vnid, network] : networks_) {
+    if (!network.sensor.empty()) out[vnid] = network.sensor;
+  }
+  return out;
+}
+
+std::string Layout::sensor(Vnid vnid) const {
   const auto network = networks_.find(vnid);
-  return network != networks_.end() && !network->second.sensor.empty();
+  return network == networks_.end() ? "" : network->second.sensor;
 }
 
 bool Layout::is_sensor(const std::string& port) const {

@@ -31,7 +31,10 @@ class Layout {
   SegmentPlans plans() const;
   // Port -> sensor, of networks whose traffic is copied.
   std::map<std::string, std::string> mirrored() const;
-  bool mirrors(Vnid vnid) const;
+  // The networks whose traffic is copied, and whereto.
+  std::map<Vnid, std::string> sensors() const;
+  // The port that gets copies of the network's traffic; empty: none.
+  std::string sensor(Vnid vnid) const;
   bool is_sensor(const std::string& port) const;
   std::map<std::string, Vnid> ports() const;
 

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <functional>
 
+#include "device-agent/datapath/linux/querier.h"
+
 namespace tenet::device {
 namespace {
 
@@ -132,15 +134,16 @@ void put_vxlan(nlmsghdr* header, const VxlanLink& vxlan) {
                vxlan.group->bytes().data());
 }
 
-// Of one link, or of all if the name is empty.
-NetlinkMessages get_request(std::uint16_t flags, const std::string& name) {
+// Of one link by its name or its index, or of all if there is neither.
+NetlinkMessages get_request(std::uint16_t flags, const std::string& name, std::uint32_t index = 0) {
   NetlinkMessages messages;
   messages.append([&](char* buffer, std::uint32_t sequence) {
     nlmsghdr* header = mnl_nlmsg_put_header(buffer);
     header->nlmsg_type = RTM_GETLINK;
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
     header->nlmsg_seq = sequence;
-    mnl_nlmsg_put_extra_header(header, sizeof(ifinfomsg));
+    auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ifinfomsg)));
+    info->ifi_index = static_cast<int>(index);
     if (!name.empty()) mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
   });
   return messages;
@@ -195,7 +198,9 @@ Result<void> add_bridge(NetlinkSocket& socket, const std::string& name, const Br
   return add(socket, name, "bridge", [&](nlmsghdr* header) { put_bridge(header, bridge); });
 }
 
-Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge) {
+namespace {
+
+Result<void> write_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge) {
   return request(socket, "change a bridge", RTM_NEWLINK, 0, index, [&](nlmsghdr* header) {
     nlattr* about = mnl_attr_nest_start(header, IFLA_LINKINFO);
     mnl_attr_put_str(header, IFLA_INFO_KIND, "bridge");
@@ -204,6 +209,26 @@ Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const Bri
     mnl_attr_nest_end(header, data);
     mnl_attr_nest_end(header, about);
   });
+}
+
+// A bridge asks when it becomes the querier, and then twice a minute: who had no address then, as
+// no bridge that has just been set up, begins again.
+Result<void> begin_to_ask(NetlinkSocket& socket, std::uint32_t index) {
+  std::optional<Link> link;
+  auto answers = socket.transact(get_request(NLM_F_ACK, {}, index),
+                                 [&](const nlmsghdr* message) { link = parse_link(message); });
+  if (!answers) return fail(answers.error());
+  if (!link || !link->bridge || !link->bridge->snooping) return {};
+  if (auto done = write_bridge(socket, index, {false}); !done) return done;
+  return change_bridge(socket, index, {true});
+}
+
+}  // namespace
+
+Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge) {
+  auto address = set_querier_address(socket, index, bridge.snooping);
+  if (!address) return address;
+  return write_bridge(socket, index, bridge);
 }
 
 namespace {
@@ -248,8 +273,8 @@ Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_
 }
 
 Result<void> set_up(NetlinkSocket& socket, std::uint32_t index) {
-  // The device is no part of a tenant's network: not even a link-local address (RFC 4862). A kernel
-  // without IPv6 has none to give.
+  // The device is no part of a tenant's network: not even a link-local address (RFC 4862), but for
+  // what a querier needs. A kernel without IPv6 has none to give.
   static_cast<void>(
       request(socket, "keep a link without address", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
         nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
@@ -258,11 +283,13 @@ Result<void> set_up(NetlinkSocket& socket, std::uint32_t index) {
         mnl_attr_nest_end(header, ipv6);
         mnl_attr_nest_end(header, families);
       }));
-  return request(socket, "set a link up", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
+  auto up = request(socket, "set a link up", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
     auto* info = static_cast<ifinfomsg*>(mnl_nlmsg_get_payload(header));
     info->ifi_flags = IFF_UP;
     info->ifi_change = IFF_UP;
   });
+  if (!up) return up;
+  return begin_to_ask(socket, index);
 }
 
 Result<void> remove_link(NetlinkSocket& socket, std::uint32_t index) {

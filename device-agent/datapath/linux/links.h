@@ -55,7 +55,7 @@ Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const Vxl
 // All multicast goes to the overlay, where others may have joined.
 Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index);
 Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_t master);
-// A link of ours, which carries others' frames and has no address itself.
+// A link of ours, which carries others' frames and has no address itself, but for a querier's.
 Result<void> set_up(NetlinkSocket& socket, std::uint32_t index);
 Result<void> remove_link(NetlinkSocket& socket, std::uint32_t index);
 

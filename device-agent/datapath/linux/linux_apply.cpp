@@ -66,14 +66,19 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
 
 std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& delta) {
   std::vector<DriverRefusal> out;
-  for (const auto& [vnid, change] : delta.networks) {
-    const Mirror* mirror = change.after ? find_intent<Mirror>(*change.after) : nullptr;
-    if (mirror == nullptr) continue;
-    auto link = read_link(sockets_.route, mirror->sensor);
-    if (!link) {
-      out.push_back({vnid, link.error()});
-    } else if (!*link) {
-      out.push_back({vnid, no_sensor(mirror->sensor)});
+  for (const Vnid vnid : touched(delta)) {
+    const std::string sensor = layout_.sensor(vnid);
+    if (sensor.empty()) continue;
+    auto link = read_link(sockets_.route, sensor);
+    if (link && *link) continue;
+    const Error error = link ? no_sensor(sensor) : link.error();
+    if (delta.networks.contains(vnid)) {
+      out.push_back({vnid, error});
+      continue;
+    }
+    // Who leaves needs no copies.
+    for (const auto& [key, change] : delta.members) {
+      if (key.vnid == vnid && change.after) out.push_back({key, error});
     }
   }
   return out;
@@ -121,14 +126,18 @@ bool LinuxDriver::touches_mirrors(const DatapathDelta& delta) const {
     if (change.before && find_intent<Mirror>(*change.before) != nullptr) return true;
   }
   const auto vnids = touched(delta);
-  return std::any_of(vnids.begin(), vnids.end(), [&](Vnid vnid) { return layout_.mirrors(vnid); });
+  return std::any_of(vnids.begin(), vnids.end(),
+                     [&](Vnid vnid) { return !layout_.sensor(vnid).empty(); });
 }
 
 // Bridges and ports come before the rules, behind guards that stand already.
 std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& delta,
                                                         const SegmentPlans& before,
                                                         const PortOwners& owners) {
-  const Result<void> room = make_room(before, owners);
+  if (auto room = make_room(before, owners); !room) {
+    undo_segments(delta, before);
+    return refuse_all(delta, room.error());
+  }
   for (const Vnid vnid : touched(delta)) {
     auto plan = layout_.plan(vnid);
     const auto old = before.find(vnid);
@@ -138,7 +147,7 @@ std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& del
     for (const auto& [port, owner] : owners) {
       if (owner && owner != vnid) plan->ports.erase(port);
     }
-    const Result<void> made = room ? segments_.ensure(vnid, *plan, known) : room;
+    const Result<void> made = segments_.ensure(vnid, *plan, known);
     if (made) continue;
     undo_segments(delta, before);
     if (delta.networks.contains(vnid)) return {{vnid, made.error()}};

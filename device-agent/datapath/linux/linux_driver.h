@@ -30,10 +30,10 @@ class LinuxDriver : public Driver {
 
   std::string_view name() const override { return "linux"; }
   const Capabilities& capabilities() const override { return capabilities_; }
-  Result<std::vector<std::string>> restore(const DatapathState& wanted) override;
+  Result<Restored> restore(const DatapathState& wanted) override;
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
   Result<std::vector<Lease>> leases() override;
-  void watch(std::function<void()> drifted) override;
+  void watch(const std::function<void()>& drifted) override;
 
  private:
   // Of the ports that a delta speaks of: whose they were.
@@ -52,17 +52,18 @@ class LinuxDriver : public Driver {
 
   // ---- restore: linux_restore.cpp
   // Makes the kernel what `all` says, as far as it can.
-  Result<std::vector<std::string>> make(const DatapathState& all);
-  DatapathState enforceable(const DatapathState& wanted, std::vector<Error>& missing);
+  Result<Restored> make(const DatapathState& all);
+  DatapathState enforceable(const DatapathState& wanted, std::vector<DriverRefusal>& missing);
   // What was sent. `anew`: whatever is there is replaced as a whole.
-  Result<nft::Transaction> commit_tables(const DatapathState& wanted, std::vector<Error>& missing,
-                                         bool anew);
+  Result<nft::Transaction> commit_tables(const DatapathState& wanted, bool anew);
   nft::Table wanted_table(const DatapathState& wanted) const;
   Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted, bool anew);
   void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
   Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
-  // What ports lack of guards and copies; says which sensors are not there. Errors: io.
-  Result<std::vector<Error>> add_ports(nft::Transaction& out);
+  // What ports lack of guards and copies. Errors: io.
+  Result<void> add_ports(nft::Transaction& out);
+  // The networks whose sensor is not there. Errors: io.
+  Result<std::vector<DriverRefusal>> without_sensor();
 
   // ---- apply: linux_apply.cpp
   std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
@@ -93,6 +94,7 @@ class LinuxDriver : public Driver {
   // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;
+  bool lacking_ = false;              // restore() said that something is missing
   std::vector<nft::Element> leases_;  // as of the last look, should the table be lost
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};

@@ -9,8 +9,8 @@
 
 namespace tenet::device {
 
-void LinuxDriver::watch(std::function<void()> drifted) {
-  drifted_ = std::move(drifted);
+void LinuxDriver::watch(const std::function<void()>& drifted) {
+  drifted_ = drifted;
   await_events();
 }
 
@@ -26,19 +26,26 @@ void LinuxDriver::on_events() {
   std::set<std::string> ports;
   std::set<std::string> gone;
   bool foundation = false;
+  bool sensor_went = false;
   const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
     const auto link = parse_link(message);
     if (!link) return;
     const bool guarded = nft::is_guarded(options_.guarded_ports, link->name);
-    if (guarded || layout_.is_sensor(link->name)) {
+    const bool sensor = layout_.is_sensor(link->name);
+    if (guarded || sensor) {
       ports.insert(link->name);
+      sensor_went = sensor_went || (sensor && message->nlmsg_type == RTM_DELLINK);
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       gone.insert(link->name);
     } else if (message->nlmsg_type == RTM_NEWLINK && is_foundation(link->name)) {
       foundation = true;
     }
   });
-  if (!whole || lost(gone) || (foundation && !founded())) return drifted_();
+  // What could not be enforced may be so now.
+  const bool found = lacking_ && (foundation || !ports.empty());
+  if (!whole || sensor_went || found || lost(gone) || (foundation && !founded())) {
+    return drifted_();
+  }
   if (!ports.empty()) check_ports(ports);
 }
 

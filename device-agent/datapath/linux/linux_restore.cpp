@@ -1,5 +1,6 @@
 // LinuxDriver: the kernel as it is to be, whatever it was.
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "device-agent/datapath/linux/linux_driver.h"
@@ -39,6 +40,7 @@ std::vector<std::string> counted_texts(const nft::Transaction& transaction) {
     }
   }
   std::vector<std::string> out;
+  out.reserve(counts.size());
   for (const auto& [text, count] : counts) {
     out.push_back(count == 1 ? text : text + " (" + std::to_string(count) + ")");
   }
@@ -48,58 +50,58 @@ std::vector<std::string> counted_texts(const nft::Transaction& transaction) {
 // `now` becomes `wanted`, or all of it is made again: packets see the old table or the new one.
 // True if it is made again.
 bool add_table(nft::Transaction& out, const nft::TableName& name, std::optional<nft::Table> now,
-               const nft::Table& wanted, bool anew) {
+               nft::Table wanted, bool anew) {
   if (now && !anew && nft::same_frame(*now, wanted)) {
-    out.add(name, nft::difference(*std::move(now), wanted));
+    out.add(name, nft::difference(*std::move(now), std::move(wanted)));
     return false;
   }
   if (now) out.add(name, nft::RemoveTable{});
-  out.add(name, nft::creation(wanted));
+  out.add(name, nft::creation(std::move(wanted)));
   return true;
 }
 
 }  // namespace
 
-Result<std::vector<std::string>> LinuxDriver::restore(const DatapathState& wanted) {
+Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
   layout_ = Layout(wanted);
-  auto repaired = make(wanted);
+  auto restored = make(wanted);
   // The layout speaks for all that is acknowledged, also for what could not be made again.
-  if (!repaired) layout_ = Layout(wanted);
-  return repaired;
+  lacking_ = !restored || !restored->missing.empty();
+  if (lacking_) layout_ = Layout(wanted);
+  return restored;
 }
 
-Result<std::vector<std::string>> LinuxDriver::make(const DatapathState& all) {
-  std::vector<Error> missing;
-  const DatapathState wanted = enforceable(all, missing);
-  if (!missing.empty()) layout_ = Layout(wanted);
-  auto transaction = commit_tables(wanted, missing, false);
+Result<Restored> LinuxDriver::make(const DatapathState& all) {
+  Restored out;
+  const DatapathState wanted = enforceable(all, out.missing);
+  if (!out.missing.empty()) layout_ = Layout(wanted);
+  auto transaction = commit_tables(wanted, false);
   if (!transaction) return fail(transaction.error());
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
   leases_ = *std::move(leases);
-  std::vector<std::string> repaired = counted_texts(*transaction);
+  out.repaired = counted_texts(*transaction);
+  auto sensors = without_sensor();
+  if (!sensors) return fail(sensors.error());
+  std::move(sensors->begin(), sensors->end(), std::back_inserter(out.missing));
   // Rules come before ports, so that no port is open for a moment.
-  if (auto links = segments_.restore(layout_.plans(), repaired); !links) {
-    missing.push_back(links.error());
-  }
+  auto segments = segments_.restore(layout_.plans(), out.repaired);
+  if (!segments) return fail(segments.error());
+  for (const auto& [vnid, error] : *segments) out.missing.push_back({vnid, error});
   for (const QueueOptions& queue : options_.queues) {
-    if (auto made = make_queue(queue, repaired); !made) missing.push_back(made.error());
+    if (auto made = make_queue(queue, out.repaired); !made) return fail(made.error());
   }
-  if (missing.empty()) return repaired;
-  Error error = missing.front();
-  for (std::size_t i = 1; i < missing.size(); ++i) error.text += "; " + missing[i].text;
-  error.text += "; everything else is enforced";
-  return fail(error);
+  return out;
 }
 
 // What cannot be enforced at all is left out, and so has no traffic. It shall not keep the guards
 // down, nor the other networks waiting.
-DatapathState LinuxDriver::enforceable(const DatapathState& wanted, std::vector<Error>& missing) {
-  const auto refusals = layout_.refusals(difference({}, wanted), options_.guarded_ports);
+DatapathState LinuxDriver::enforceable(const DatapathState& wanted,
+                                       std::vector<DriverRefusal>& missing) {
+  missing = layout_.refusals(difference({}, wanted), options_.guarded_ports);
   DatapathState out = wanted;
-  for (const DriverRefusal& refusal : refusals) {
-    missing.push_back(refusal.error);
+  for (const DriverRefusal& refusal : missing) {
     if (const auto* key = std::get_if<MemberKey>(&refusal.culprit)) {
       out.members.erase(*key);
       continue;
@@ -111,8 +113,7 @@ DatapathState LinuxDriver::enforceable(const DatapathState& wanted, std::vector<
   return out;
 }
 
-Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted,
-                                                    std::vector<Error>& missing, bool anew) {
+Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted, bool anew) {
   nft::Transaction transaction;
   auto before = nft::read_generation(sockets_.netfilter);
   if (!before) return fail(before.error());
@@ -120,18 +121,14 @@ Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted,
   if (generation_ != *before || anew) {
     if (auto added = add_tables(transaction, wanted, anew); !added) return fail(added.error());
   }
-  auto ports = add_ports(transaction);
-  if (!ports) return fail(ports.error());
+  if (auto ports = add_ports(transaction); !ports) return fail(ports.error());
   generation_ = *before;
   auto refused = commit(transaction);
   if (!refused) return fail(refused.error());
-  if (refused->empty()) {
-    missing.insert(missing.end(), ports->begin(), ports->end());
-    return transaction;
-  }
+  if (refused->empty()) return transaction;
   generation_ = std::nullopt;
   // Others may have left something that cannot be taken out piece by piece.
-  if (!anew) return commit_tables(wanted, missing, true);
+  if (!anew) return commit_tables(wanted, true);
   return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
                                      std::strerror(refused->front().number));
 }
@@ -180,30 +177,37 @@ void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted)
 
 // The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
 // sensors that are not there join when they come.
-Result<std::vector<Error>> LinuxDriver::add_ports(nft::Transaction& out) {
+Result<void> LinuxDriver::add_ports(nft::Transaction& out) {
   auto now = nft::read_table(sockets_.netfilter, nft::port_table());
   if (!now) return fail(now.error());
   auto links = read_links(sockets_.route);
   if (!links) return fail(links.error());
-  std::vector<Error> missing;
   nft::Table wanted;
   for (const auto& [port, link] : *links) {
     if (nft::is_guarded(options_.guarded_ports, port)) wanted.add(nft::guard_part(port));
   }
   for (const auto& [port, sensor] : layout_.mirrored()) {
     const auto target = links->find(sensor);
-    if (target == links->end()) {
-      missing.push_back(no_sensor(sensor));
-    } else if (links->contains(port)) {
+    if (target != links->end() && links->contains(port)) {
       wanted.add(nft::mirror_part(port, target->second.index));
     }
   }
   if (!wanted.chains.empty()) {
-    add_table(out, nft::port_table(), *std::move(now), wanted, false);
+    add_table(out, nft::port_table(), *std::move(now), std::move(wanted), false);
   } else if (*now) {
     out.add(nft::port_table(), nft::RemoveTable{});
   }
-  return missing;
+  return {};
+}
+
+Result<std::vector<DriverRefusal>> LinuxDriver::without_sensor() {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, sensor] : layout_.sensors()) {
+    auto link = read_link(sockets_.route, sensor);
+    if (!link) return fail(link.error());
+    if (!*link) out.push_back({vnid, no_sensor(sensor)});
+  }
+  return out;
 }
 
 Result<void> LinuxDriver::make_queue(const QueueOptions& queue,

@@ -54,16 +54,14 @@ constexpr std::size_t kReceive = 262144;
 }  // namespace
 
 void NetlinkMessages::append(const std::function<void(char*, std::uint32_t)>& write) {
-  // libmnl writes without looking at the end, so the room comes first.
-  if (bytes_.size() < size_ + kMaxMessage) {
-    bytes_.resize(std::max(size_ + kMaxMessage, 2 * bytes_.size()));
-  }
-  char* buffer = bytes_.data() + size_;
-  write(buffer, count_);
+  // libmnl writes without looking at the end, so there is room for the largest. Most are small, and
+  // to clear as much for each would cost more than to write it.
+  static thread_local std::vector<char> room(kMaxMessage);
+  write(room.data(), count_);
   ++count_;
   nlmsghdr header{};
-  std::memcpy(&header, buffer, sizeof header);
-  size_ += MNL_ALIGN(header.nlmsg_len);
+  std::memcpy(&header, room.data(), sizeof header);
+  bytes_.insert(bytes_.end(), room.begin(), room.begin() + MNL_ALIGN(header.nlmsg_len));
 }
 
 Result<NetlinkSocket> NetlinkSocket::open(int bus, const std::string& network_namespace,

@@ -20,14 +20,13 @@ class NetlinkMessages {
   // Appends a message of at most `kMaxMessage` bytes: `write` fills it, headers included.
   void append(const std::function<void(char* buffer, std::uint32_t sequence)>& write);
   const char* data() const { return bytes_.data(); }
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return bytes_.size(); }
   std::uint32_t count() const { return count_; }
 
   static constexpr std::size_t kMaxMessage = 65536;
 
  private:
   std::vector<char> bytes_;
-  std::size_t size_ = 0;
   std::uint32_t count_ = 0;
 };
 

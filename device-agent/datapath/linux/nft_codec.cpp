@@ -202,11 +202,17 @@ class Put {
     write(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
           [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
   }
-  void operator()(const AddElement& c) const {
-    element(NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, c.set, c.element);
-  }
-  void operator()(const RemoveElement& c) const {
-    element(NFT_MSG_DELSETELEM, 0, c.set, c.element);
+  void operator()(const AddElement& c) const { elements(c.set, {&c.element}, true); }
+  void operator()(const RemoveElement& c) const { elements(c.set, {&c.element}, false); }
+
+  void elements(const std::string& name, const std::vector<const Element*>& elements,
+                bool added) const {
+    const SetPtr set = named_set(name);
+    for (const Element* element : elements) {
+      nftnl_set_elem_add(set.get(), make_element(*element));
+    }
+    write(added ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, added ? NLM_F_CREATE | NLM_F_EXCL : 0,
+          [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
   }
 
  private:
@@ -241,13 +247,6 @@ class Put {
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
     nftnl_rule_set_u32(rule.get(), NFTNL_RULE_FAMILY, family_of(table_));
     return rule;
-  }
-  void element(std::uint16_t type, std::uint16_t flags, const std::string& name,
-               const Element& element) const {
-    const SetPtr set = named_set(name);
-    nftnl_set_elem_add(set.get(), make_element(element));
-    write(type, flags,
-          [&](nlmsghdr* header) { nftnl_set_elems_nlmsg_build_payload(header, set.get()); });
   }
 
   NetlinkMessages& out_;
@@ -405,6 +404,11 @@ void put_end(NetlinkMessages& out) {
 
 void put(NetlinkMessages& out, const TableName& table, const Change& change, bool last) {
   std::visit(Put(out, table, last), change);
+}
+
+void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
+                  const std::vector<const Element*>& elements, bool added, bool last) {
+  Put(out, table, last).elements(set, elements, added);
 }
 
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,

@@ -8,18 +8,24 @@
 
 namespace tenet::device::nft {
 
-// Appends the message for one change. A batch begins with put_begin and ends with put_end; only
-// what is between them is applied, all of it or nothing. The last change asks for an answer.
+// Appends the message for one change, or for many elements that come to one set, or leave one. A
+// batch begins with put_begin and ends with put_end; only what is between them is applied, all of
+// it or nothing. The last change asks for an answer.
 void put_begin(NetlinkMessages& out);
 void put(NetlinkMessages& out, const TableName& table, const Change& change, bool last);
+void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
+                  const std::vector<const Element*>& elements, bool added, bool last);
 void put_end(NetlinkMessages& out);
+
+// As many elements fit into one message.
+inline constexpr std::size_t kMostElements = 256;
 
 // The table as the kernel has it; nothing if there is none. Errors: io, busy if it changed
 // meanwhile.
-Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& table);
+Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& name);
 // The keys of a set, dynamic ones too. Errors: io, busy.
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,
-                                           const std::string& set);
+                                           const std::string& name);
 
 // Rises by one with each transaction of anybody in the namespace. Errors: io.
 Result<std::uint32_t> read_generation(NetlinkSocket& socket);

@@ -26,6 +26,9 @@ class Transaction {
   Result<std::vector<Refusal>> commit(NetlinkSocket& socket) const;
 
  private:
+  Result<std::vector<Refusal>> commit(NetlinkSocket& socket, std::size_t most_elements) const;
+  std::vector<const Element*> elements_from(std::size_t begin, std::size_t most) const;
+
   std::vector<Step> steps_;
 };
 

@@ -152,10 +152,14 @@ std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
 }
 
 // Snooping lives on the answers to what the bridge itself asks (RFC 4541): IGMP of RFC 3376, and
-// MLD queries of RFC 3810.
+// MLD queries of RFC 3810. Each device asks its own VMs, and the overlay gets all multicast anyway;
+// bridges that heard each other would elect one, whose questions the others' VMs might not permit.
 std::vector<Rule> querier_rules() {
   constexpr std::uint8_t kIgmp = 2;
-  return {RuleBuilder("igmp of the bridge")
+  return {RuleBuilder("not of the device")
+              .port(MetaKey::out_port, std::string(kVxlanPrefix) + "*")
+              .drop(),
+          RuleBuilder("igmp of the bridge")
               .multicast()
               .ethertype(ethertype::kIpv4)
               .protocol(kIgmp)
@@ -165,10 +169,7 @@ std::vector<Rule> querier_rules() {
               .ethertype(ethertype::kIpv6)
               .protocol(ip_protocol::kIcmpv6)
               .is(kIcmpType, "\x82")
-              .accept(),
-          RuleBuilder("not of the device")
-              .port(MetaKey::out_port, std::string(kVxlanPrefix) + "*")
-              .drop()};
+              .accept()};
 }
 
 // ---- the source guard ------------------------------------------------------------------------

@@ -70,6 +70,12 @@ RuleBuilder& RuleBuilder::add(Expression expression) {
 
 RuleBuilder& RuleBuilder::load(Load field, Slot slot) {
   field.slot = slot;
+  if (field.header == Header::transport && !has_transport_) {
+    // Fragments after the first have no such header, and must not match by their data. The kernel
+    // sees that when it loads three bytes, but takes a short cut for one, two and four.
+    has_transport_ = true;
+    add(Load{Header::transport, 0, 3, slot});
+  }
   return add(field);
 }
 

@@ -44,7 +44,8 @@ class RuleBuilder {
   explicit RuleBuilder(std::string comment = {}) { rule_.comment = std::move(comment); }
 
   RuleBuilder& add(Expression expression);
-  // Loads a field into a slot.
+  // Loads a field into a slot. A packet that has not got it does not match, nor does a fragment
+  // after the first if the field is of a transport header.
   RuleBuilder& load(Load field, Slot slot);
   // MAC and an address of the packet, as a key in slots 0 to 5.
   RuleBuilder& binding(const Load& mac, const Load& address) {
@@ -78,6 +79,7 @@ class RuleBuilder {
 
  private:
   Rule rule_;
+  bool has_transport_ = false;
 };
 
 void append(std::vector<Rule>& out, std::vector<Rule> more);

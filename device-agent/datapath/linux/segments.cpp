@@ -1,6 +1,6 @@
 #include "device-agent/datapath/linux/segments.h"
 
-#include <map>
+#include <algorithm>
 #include <set>
 
 #include "device-agent/datapath/linux/program.h"
@@ -82,18 +82,25 @@ Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t b
   auto port = read_link(socket_, name);
   if (!port) return fail(port.error());
   if (!*port || (*port)->master == bridge) return {};
-  if ((*port)->master != 0) {
-    auto links = read_links(socket_);
-    if (!links) return fail(links.error());
-    for (const auto& [other, link] : *links) {
-      if (link.index != (*port)->master || link.ours()) continue;
-      return fail(Code::unsupported,
-                  "port " + name + " is in the bridge " + other +
-                      ", which is not Tenet's; take it out first",
-                  {.entry = "port " + name, .against = "bridge " + other});
-    }
+  auto master = master_of(**port);
+  if (!master) return fail(master.error());
+  if (*master && !(*master)->second.ours()) {
+    return fail(Code::unsupported,
+                "port " + name + " is in the bridge " + (*master)->first +
+                    ", which is not Tenet's; take it out first",
+                {.entry = "port " + name, .against = "bridge " + (*master)->first});
   }
   return set_master(socket_, (*port)->index, bridge);
+}
+
+Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(const Link& link) {
+  if (link.master == 0) return std::nullopt;
+  auto links = read_links(socket_);
+  if (!links) return fail(links.error());
+  const auto master = std::find_if(links->begin(), links->end(),
+                                   [&](const auto& l) { return l.second.index == link.master; });
+  if (master == links->end()) return std::nullopt;
+  return *master;
 }
 
 Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan, const SegmentPlan* before) {
@@ -111,14 +118,14 @@ Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan, const Seg
     if (!made) return fail(made.error());
     bridge = made->index;
   }
-  // Without an overlay the VMs of this device still meet.
-  const Result<void> overlay =
-      known ? Result<void>() : ensure_vxlan(vxlan_name(vnid), plan, bridge);
+  // Without an overlay the VMs of this device still meet, and without one of them the others.
+  Result<void> out = known ? Result<void>() : ensure_vxlan(vxlan_name(vnid), plan, bridge);
   for (const std::string& port : plan.ports) {
     if (known && before->ports.contains(port)) continue;
-    if (auto done = ensure_port(port, bridge); !done) return done;
+    auto done = ensure_port(port, bridge);
+    if (out && !done) out = done;
   }
-  return overlay;
+  return out;
 }
 
 Result<void> SegmentKeeper::release(Vnid vnid) {
@@ -131,15 +138,11 @@ Result<void> SegmentKeeper::release(Vnid vnid) {
 Result<void> SegmentKeeper::detach(const std::string& port) {
   auto link = read_link(socket_, port);
   if (!link) return fail(link.error());
-  if (!*link || (*link)->master == 0) return {};
-  auto links = read_links(socket_);
-  if (!links) return fail(links.error());
-  for (const auto& [name, other] : *links) {
-    if (other.index == (*link)->master && other.ours()) {
-      return set_master(socket_, (*link)->index, 0);
-    }
-  }
-  return {};
+  if (!*link) return {};
+  auto master = master_of(**link);
+  if (!master) return fail(master.error());
+  if (!*master || !(*master)->second.ours()) return {};
+  return set_master(socket_, (*link)->index, 0);
 }
 
 Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after) {
@@ -185,10 +188,11 @@ Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
   return {};
 }
 
-Result<void> SegmentKeeper::restore(const SegmentPlans& plans, std::vector<std::string>& repaired) {
+Result<std::map<Vnid, Error>> SegmentKeeper::restore(const SegmentPlans& plans,
+                                                     std::vector<std::string>& repaired) {
   auto before = read_links(socket_);
   if (!before) return fail(before.error());
-  if (auto cleared = clear(plans, *before, repaired); !cleared) return cleared;
+  if (auto cleared = clear(plans, *before, repaired); !cleared) return fail(cleared.error());
   // Two networks may have exchanged their VNIDs' VNIs: first they all go, then they come.
   for (const auto& [vnid, plan] : plans) {
     const auto link = before->find(vxlan_name(vnid));
@@ -196,19 +200,11 @@ Result<void> SegmentKeeper::restore(const SegmentPlans& plans, std::vector<std::
                          (link->second.vxlan->vni != plan.segment.vni ||
                           link->second.vxlan->group != plan.segment.group);
     if (!changed) continue;
-    if (auto released = release(vnid); !released) return released;
+    if (auto released = release(vnid); !released) return fail(released.error());
   }
-  std::optional<Error> failed;
+  std::map<Vnid, Error> missing;
   for (const auto& [vnid, plan] : plans) {
-    auto made = ensure(vnid, plan);
-    if (made) continue;
-    const std::string text = "VNID " + vnid.text() + ": " + made.error().text;
-    if (!failed) {
-      failed = made.error();
-      failed->text = text;
-    } else {
-      failed->text += "; " + text;
-    }
+    if (auto made = ensure(vnid, plan); !made) missing.emplace(vnid, made.error());
   }
   auto after = read_links(socket_);
   if (!after) return fail(after.error());
@@ -228,8 +224,7 @@ Result<void> SegmentKeeper::restore(const SegmentPlans& plans, std::vector<std::
       if (differs(port)) repaired.push_back("port " + port);
     }
   }
-  if (failed) return fail(*failed);
-  return {};
+  return missing;
 }
 
 }  // namespace tenet::device

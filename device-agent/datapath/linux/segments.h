@@ -2,6 +2,8 @@
 // ports that its VMs name.
 #pragma once
 
+#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,9 +31,11 @@ class SegmentKeeper {
   Result<void> detach(const std::string& port);
   // Takes away what `before` has and `after` has not. Errors: unsupported, io.
   Result<void> remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after);
-  // Every link of ours as the plans say, and no others; adds what differed to `repaired`. Errors:
-  // as above, for all networks that cannot be made; the others are.
-  Result<void> restore(const SegmentPlans& plans, std::vector<std::string>& repaired);
+  // Every link of ours as the plans say, and no others; adds what differed to `repaired`. Answers
+  // with the networks of which something cannot be made, and why; the rest is. Errors: io;
+  // unsupported, if the kernel does not let go of a link.
+  Result<std::map<Vnid, Error>> restore(const SegmentPlans& plans,
+                                        std::vector<std::string>& repaired);
 
  private:
   // Links of ours that no plan wants, and ports in the wrong bridge of ours.
@@ -40,6 +44,8 @@ class SegmentKeeper {
   Result<Link> ensure_bridge(const std::string& name, const SegmentPlan& plan);
   Result<void> ensure_vxlan(const std::string& name, const SegmentPlan& plan, std::uint32_t bridge);
   Result<void> ensure_port(const std::string& name, std::uint32_t bridge);
+  // The link that another is in, and its name.
+  Result<std::optional<std::pair<std::string, Link>>> master_of(const Link& link);
 
   NetlinkSocket& socket_;
   Underlay underlay_;

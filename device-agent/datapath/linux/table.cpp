@@ -3,6 +3,9 @@
 #include <linux/netfilter/nf_tables.h>
 
 #include <algorithm>
+#include <iterator>
+#include <type_traits>
+#include <utility>
 
 namespace tenet::device::nft {
 namespace {
@@ -21,20 +24,19 @@ void sort_elements(Table& table) {
 }
 
 // Removals before additions, so that a key may change its value.
-void element_changes(const std::string& set, const std::vector<Element>& from,
-                     const std::vector<Element>& to, std::vector<Change>& removed,
-                     std::vector<Change>& added) {
+void element_changes(const std::string& set, std::vector<Element>& from, std::vector<Element>& to,
+                     std::vector<Change>& removed, std::vector<Change>& added) {
   auto old = from.begin();
   auto now = to.begin();
   while (old != from.end() || now != to.end()) {
     if (now == to.end() || (old != from.end() && old->key < now->key)) {
-      removed.emplace_back(RemoveElement{set, *old++});
+      removed.emplace_back(RemoveElement{set, std::move(*old++)});
     } else if (old == from.end() || now->key < old->key) {
-      added.emplace_back(AddElement{set, *now++});
+      added.emplace_back(AddElement{set, std::move(*now++)});
     } else {
       if (*old != *now) {
-        removed.emplace_back(RemoveElement{set, *old});
-        added.emplace_back(AddElement{set, *now});
+        removed.emplace_back(RemoveElement{set, std::move(*old)});
+        added.emplace_back(AddElement{set, std::move(*now)});
       }
       ++old;
       ++now;
@@ -42,10 +44,22 @@ void element_changes(const std::string& set, const std::vector<Element>& from,
   }
 }
 
-template <class Key, class Value>
-const Value* find(const std::map<Key, Value>& map, const Key& key) {
+template <class Map>
+auto* find(Map& map, const typename std::remove_const_t<Map>::key_type& key) {
   const auto found = map.find(key);
   return found == map.end() ? nullptr : &found->second;
+}
+
+std::size_t rule_count(const Table& table) {
+  std::size_t out = 0;
+  for (const auto& [name, chain] : table.chains) out += chain.rules.size();
+  return out;
+}
+
+std::size_t element_count(const Table& table) {
+  std::size_t out = 0;
+  for (const auto& [set, elements] : table.elements) out += elements.size();
+  return out;
 }
 
 void move_into(std::vector<Change>& out, std::vector<Change>&& part) {
@@ -71,12 +85,13 @@ bool SetSpec::dynamic() const {
   return (flags & NFT_SET_EVAL) != 0;
 }
 
-void Table::add(const Table& part) {
-  sets.insert(part.sets.begin(), part.sets.end());
-  chains.insert(part.chains.begin(), part.chains.end());
-  for (const auto& [set, more] : part.elements) {
+void Table::add(Table part) {
+  sets.merge(part.sets);
+  chains.merge(part.chains);
+  for (auto& [set, more] : part.elements) {
     auto& own = elements[set];
-    own.insert(own.end(), more.begin(), more.end());
+    own.insert(own.end(), std::make_move_iterator(more.begin()),
+               std::make_move_iterator(more.end()));
   }
 }
 
@@ -106,10 +121,12 @@ std::vector<Change> difference(Table from, Table to) {
   std::vector<Change> out;
   std::vector<Change> rules;
   std::vector<Change> gone;
+  // A table may be very large, and to grow is to move it.
+  rules.reserve(rule_count(to));
   for (const auto& [name, spec] : to.sets) {
     if (!from.sets.contains(name)) out.emplace_back(AddSet{name, spec});
   }
-  for (const auto& [name, chain] : to.chains) {
+  for (auto& [name, chain] : to.chains) {
     const Chain* old = find(from.chains, name);
     if (old == nullptr) {
       out.emplace_back(AddChain{name, chain.hook});
@@ -118,7 +135,7 @@ std::vector<Change> difference(Table from, Table to) {
     } else if (!old->rules.empty()) {
       out.emplace_back(FlushChain{name});
     }
-    for (const Rule& rule : chain.rules) rules.emplace_back(AddRule{name, rule});
+    for (Rule& rule : chain.rules) rules.emplace_back(AddRule{name, std::move(rule)});
   }
   for (const auto& [name, chain] : from.chains) {
     if (to.chains.contains(name)) continue;
@@ -128,20 +145,23 @@ std::vector<Change> difference(Table from, Table to) {
   for (const auto& [name, spec] : from.sets) {
     if (!to.sets.contains(name)) gone.emplace_back(RemoveSet{name});
   }
-  static const std::vector<Element> kNone;
+  std::vector<Element> none;
   std::vector<Change> removed;
   std::vector<Change> added;
-  for (const auto& [set, elements] : to.elements) {
-    const auto* old = find(from.elements, set);
-    element_changes(set, old == nullptr ? kNone : *old, elements, removed, added);
+  removed.reserve(element_count(from));
+  added.reserve(element_count(to));
+  for (auto& [set, elements] : to.elements) {
+    auto* old = find(from.elements, set);
+    element_changes(set, old == nullptr ? none : *old, elements, removed, added);
   }
-  for (const auto& [set, elements] : from.elements) {
+  for (auto& [set, elements] : from.elements) {
     // With a set go its elements, also those of a kind that we never make.
     const bool set_goes = from.sets.contains(set) && !to.sets.contains(set);
     if (!to.elements.contains(set) && !set_goes) {
-      element_changes(set, elements, kNone, removed, added);
+      element_changes(set, elements, none, removed, added);
     }
   }
+  out.reserve(out.size() + removed.size() + gone.size() + added.size() + rules.size());
   // Elements point at chains: they go before the chains, and come after them.
   move_into(out, std::move(removed));
   move_into(out, std::move(gone));
@@ -150,9 +170,9 @@ std::vector<Change> difference(Table from, Table to) {
   return out;
 }
 
-std::vector<Change> creation(const Table& table) {
-  std::vector<Change> out{AddTable{}};
-  move_into(out, difference({}, table));
+std::vector<Change> creation(Table table) {
+  std::vector<Change> out = difference({}, std::move(table));
+  out.emplace(out.begin(), AddTable{});
   return out;
 }
 

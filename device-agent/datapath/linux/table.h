@@ -61,7 +61,7 @@ struct Table {
   std::map<std::string, std::vector<Element>> elements;
   bool dormant = false;  // there, but without effect: somebody has switched it off
 
-  void add(const Table& part);
+  void add(Table part);
 };
 bool operator==(Table a, Table b);
 
@@ -105,7 +105,7 @@ using Change = std::variant<AddTable, RemoveTable, AddSet, RemoveSet, AddChain, 
 // see same_frame().
 std::vector<Change> difference(Table from, Table to);
 // Everything, from nothing.
-std::vector<Change> creation(const Table& table);
+std::vector<Change> creation(Table table);
 // Whether each set and base chain that both have is of the same shape.
 bool same_frame(const Table& a, const Table& b);
 // "set vms", "chain to-4096", "element of set vms": what differs, for logs and operators.

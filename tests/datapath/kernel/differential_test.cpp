@@ -120,6 +120,7 @@ class Draw {
       const Match& m = random_.pick(filter->rules).match;
       if (auto inside = common_packet(m, m)) p = *inside;
     }
+    if (find_intent<DhcpGuard>(intents) != nullptr && random_.chance(30)) p = servers_packet(p);
     if (p.direction == Direction::from_vm && random_.chance(70)) {
       for (const IpAddress& own : vm.addresses) {
         if (own.family() == p.source.family()) p.source = own;
@@ -129,6 +130,18 @@ class Draw {
   }
 
  private:
+  // What servers of DHCP and routers say, which chance alone hardly ever draws.
+  static Packet servers_packet(Packet p) {
+    const bool ipv6 = p.ethertype == ethertype::kIpv6;
+    p.protocol = ip_protocol::kUdp;
+    p.source_port = ipv6 ? 547 : 67;
+    if (ipv6 && p.destination_port % 2 == 0) {
+      p.protocol = ip_protocol::kIcmpv6;
+      p.icmp_type = 134;
+    }
+    return p;
+  }
+
   // Fields that the packet has not are what explain() takes them for.
   static Packet normal(Packet p) {
     const bool ip = p.ethertype == 0x0800 || p.ethertype == 0x86DD;

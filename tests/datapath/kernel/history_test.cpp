@@ -18,6 +18,8 @@ using namespace tenet::testing;
 
 constexpr std::size_t kNetworks = 4;
 constexpr std::size_t kVms = 5;
+// The operator's: a network that wants it is refused when its bridge is there already.
+constexpr std::uint32_t kTakenVni = 5097;
 
 std::vector<Intent> random_intents(Random& random, Vnid vnid) {
   std::vector<PolicyEntry> entries;
@@ -132,6 +134,7 @@ TEST(KernelHistoryTest, Law2AndLaw9_WhateverTheWayTheKernelReadsAsIfBuiltFromEmp
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world;
     for (const std::string port : {"vm1", "vm2", "vm3"}) run("ip link set " + port + " nomaster");
+    run("ip link add mine type vxlan id " + std::to_string(kTakenVni) + " dstport 4789 dev under0");
     const auto driver = world.driver();
     ASSERT_TRUE(driver->restore({}));
     Random random(seed);
@@ -154,11 +157,11 @@ TEST(KernelHistoryTest, Law2AndLaw9_WhateverTheWayTheKernelReadsAsIfBuiltFromEmp
       run("nft 'add table ip another; delete table ip another'");
       const auto differs = driver->restore(state);
       ASSERT_TRUE(differs) << describe(differs.error());
-      ASSERT_EQ(*differs, std::vector<std::string>{}) << "step " << i;
+      ASSERT_EQ(differs->repaired, std::vector<std::string>{}) << "step " << i;
     }
     const Kernel reached = read_kernel();
     EXPECT_TRUE(driver->apply(difference(state, {})).empty());
-    EXPECT_EQ(driver->restore({}).value(), std::vector<std::string>{});
+    EXPECT_EQ(driver->restore({}).value().repaired, std::vector<std::string>{});
     run("nft flush ruleset");
     const auto fresh = world.driver();
     ASSERT_TRUE(fresh->restore(state));
@@ -166,6 +169,7 @@ TEST(KernelHistoryTest, Law2AndLaw9_WhateverTheWayTheKernelReadsAsIfBuiltFromEmp
     EXPECT_TRUE(built.bridge == reached.bridge);
     EXPECT_TRUE(built.mirror == reached.mirror);
     EXPECT_EQ(built.links, reached.links);
+    run("ip link del mine");
   }
   std::cout << applied << " changes applied, " << refused << " refused\n";
   EXPECT_GT(refused, 0U);

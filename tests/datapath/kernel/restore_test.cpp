@@ -15,8 +15,8 @@ PolicyPtr parse(const std::vector<PolicyEntry>& entries, Vnid vnid = Vnid(4096))
   return std::make_shared<const Policy>(vnid, 1, entries);
 }
 
-Rule rule(std::uint32_t id, Action action, Match match) {
-  return {id, action, std::move(match)};
+Rule rule(std::uint32_t id, Action action, const Match& match) {
+  return {id, action, match};
 }
 
 TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
@@ -24,12 +24,13 @@ TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
   const auto driver = world.driver();
   auto made = driver->restore({});
   ASSERT_TRUE(made) << describe(made.error());
-  EXPECT_EQ(*made, (Texts{"table arp tenet", "table bridge tenet", "table inet tenet",
-                          "table netdev tenet"}));
+  EXPECT_EQ(made->repaired, (Texts{"table arp tenet", "table bridge tenet", "table inet tenet",
+                                   "table netdev tenet"}));
   auto again = driver->restore({});
   ASSERT_TRUE(again) << describe(again.error());
-  EXPECT_EQ(*again, Texts{});
-  EXPECT_EQ(world.driver()->restore({}).value(), Texts{}) << "a driver without memory agrees";
+  EXPECT_EQ(again->repaired, Texts{});
+  EXPECT_EQ(world.driver()->restore({}).value().repaired, Texts{})
+      << "a driver without memory agrees";
 }
 
 TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
@@ -72,10 +73,10 @@ TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
   for (const auto& refusal : refusals) ADD_FAILURE() << describe(refusal.error);
   if (std::getenv("TENET_SHOW") != nullptr)
     run("nft -a list ruleset; ip -d link show group 32334; ip link show vm1");
-  EXPECT_EQ(driver->restore(state).value(), Texts{});
-  EXPECT_EQ(world.driver()->restore(state).value(), Texts{});
+  EXPECT_EQ(driver->restore(state).value().repaired, Texts{});
+  EXPECT_EQ(world.driver()->restore(state).value().repaired, Texts{});
   EXPECT_TRUE(driver->apply(difference(state, {})).empty());
-  EXPECT_EQ(driver->restore({}).value(), Texts{}) << "nothing is left behind";
+  EXPECT_EQ(driver->restore({}).value().repaired, Texts{}) << "nothing is left behind";
   EXPECT_EQ(output("ip -o link show group 32334"), "");
 }
 

@@ -86,17 +86,27 @@ std::vector<std::string> FarEnd::received() const {
   }
 }
 
+namespace {
+
+// Both ends of a port, up.
+void add_port(const std::string& port, const std::string& place) {
+  std::string command = "ip link add PORT type veth peer name far-PORT && ip link set PORT ";
+  command += place + " up && ip link set far-PORT up";
+  for (std::size_t at = 0; (at = command.find("PORT")) != std::string::npos;) {
+    command.replace(at, 4, port);
+  }
+  run(command);
+}
+
+}  // namespace
+
 World::World() {
   enter_namespace();
   run("ip link add br0 type bridge mcast_snooping 0 && ip link set br0 up");
-  for (const std::string port : {"under0", "ids0"}) {
-    run("ip link add " + port + " type veth peer name far-" + port + " && ip link set " + port +
-        " up && ip link set far-" + port + " up");
-  }
+  for (const char* port : {"under0", "ids0"}) add_port(port, "");
   run("ip address add 192.0.2.1/24 dev under0");
-  for (const std::string port : {"vm1", "vm2", "vm3", "up0", "side0", "aux0", "end0"}) {
-    run("ip link add " + port + " type veth peer name far-" + port + " && ip link set " + port +
-        " master br0 up && ip link set far-" + port + " up");
+  for (const char* port : {"vm1", "vm2", "vm3", "up0", "side0", "aux0", "end0"}) {
+    add_port(port, "master br0");
   }
   run("bridge fdb add 52:54:00:ff:ff:01 dev end0 master static");
   aux_ = std::make_unique<FarEnd>("far-aux0");

@@ -6,7 +6,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from ..broker import HOST, Prosody
+from ..broker import HOST
+from ..brokers import chosen_broker
 from ..console import Console
 from ..tenet_messages import NAMESPACE
 from ..wire import Wire
@@ -25,7 +26,7 @@ class BrokerCase(unittest.TestCase):
         folder = tempfile.TemporaryDirectory(prefix="tenet-selftest-")
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        self.broker = Prosody(self.folder / "broker")
+        self.broker = chosen_broker()(self.folder / "broker")
         self.addCleanup(self.broker.close)
         self.broker.create_user("admin@localhost", "secret")
         self.broker.create_user("switch1@localhost", "secret")

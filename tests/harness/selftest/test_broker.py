@@ -11,7 +11,8 @@ import threading
 import time
 from pathlib import Path
 
-from ..broker import HOST, Prosody, StartFailure
+from ..broker import HOST, StartFailure
+from ..brokers import chosen_broker
 from ..certificates import Authority
 from ..console import ConnectError, Console
 from ..ports import ReservedPort, listening_ports
@@ -76,7 +77,7 @@ class BrokerTest(BrokerCase):
         self.assertRegex(text, r"XmppAddr:+switch1@localhost")
 
     def test_second_broker_beside_the_first(self) -> None:
-        with Prosody(self.folder / "second") as second:
+        with chosen_broker()(self.folder / "second") as second:
             self.assertNotEqual(second.port, self.broker.port)
             second.create_user("admin@localhost", "other")
             console = Console()
@@ -87,8 +88,17 @@ class BrokerTest(BrokerCase):
         self.assertFalse(Path(f"/proc/{pid}").exists())
         self.assertTrue(self.broker.is_running())
 
+    def test_no_process_is_left(self) -> None:
+        for end in (self.broker.stop, self.broker.kill, self.broker.close):
+            if not self.broker.is_running():
+                self.broker.start()
+            self.login()
+            family = [self.broker.process.pid, *_descendants(self.broker.process.pid)]
+            end()
+            wait_until(lambda: not any(map(_lives, family)), 5, f"left over: {family}")
+
     def test_taken_port_is_found_out(self) -> None:
-        fresh = Prosody(self.folder / "fresh")
+        fresh = chosen_broker()(self.folder / "fresh")
         self.addCleanup(fresh.close)
         wanted = fresh.port
         with socket.create_server((HOST, wanted)):
@@ -97,7 +107,7 @@ class BrokerTest(BrokerCase):
             self.assertTrue(fresh.is_running())
         self.broker.kill()
         with socket.create_server((HOST, self.broker.port)):
-            with self.assertRaisesRegex(StartFailure, "Failed to open server port"):
+            with self.assertRaisesRegex(StartFailure, "lacks a port"):
                 self.broker.start()
         self.assertFalse(self.broker.is_running())
         self.broker.start()
@@ -117,8 +127,9 @@ class BrokerTest(BrokerCase):
         thread.join()
         self.assertTrue(self.login().is_connected())
         code = (
-            "import sys, pathlib; from harness.broker import Prosody\n"
-            "b = Prosody(pathlib.Path(sys.argv[1])); b.start(); print(b.process.pid, flush=True)\n"
+            "import sys, pathlib; from harness.brokers import chosen_broker\n"
+            "b = chosen_broker()(pathlib.Path(sys.argv[1])); b.start()\n"
+            "print(b.process.pid, flush=True)\n"
             "sys.stdin.read()"
         )
         tests = Path(__file__).resolve().parents[2]
@@ -130,6 +141,15 @@ class BrokerTest(BrokerCase):
             self.assertTrue(Path(f"/proc/{pid}").exists())
             os.kill(parent.pid, signal.SIGKILL)
         wait_until(lambda: not _lives(pid), 5, "the broker outlived the test")
+
+
+def _descendants(pid: int) -> list[int]:
+    """The process's children and theirs."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text(encoding="ascii").split():
+            found += [int(child), *_descendants(int(child))]
+    return found
 
 
 def _lives(pid: int) -> bool:

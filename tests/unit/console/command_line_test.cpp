@@ -46,6 +46,17 @@ TEST(Verbs, NetworkCreateSendsTheFileAndTheDevices) {
                               {"devices", "c", Source::device}}));
 }
 
+TEST(Verbs, WaitHasATimeOfItsOwn) {
+  const Task t = task("wait 4096.2 --reachable --timeout 5 --server s1");
+  EXPECT_EQ(t.kind, Task::Kind::wait);
+  EXPECT_EQ(t.agent, "s1");
+  EXPECT_EQ(t.wait.vnid, "4096.2");
+  EXPECT_TRUE(t.wait.reachable);
+  EXPECT_EQ(t.wait.timeout, std::chrono::seconds(5));
+  EXPECT_EQ(task("wait 4096").wait.timeout, std::chrono::seconds(60));
+  EXPECT_FALSE(run("wait 4096 --all --reachable").parsed.line);
+}
+
 TEST(Verbs, FlagsSetTheirConstant) {
   const Task t = task(
       "vm create 4096 web-1 --mac 52:54:00:12:34:56 --ip 10.1.2.3,fd00::1 --port eth1 "

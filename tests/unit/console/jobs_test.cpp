@@ -11,7 +11,7 @@ Result<Job> job(const Task& task, const std::string& default_server = "") {
   ConsoleConfig config;
   config.default_server = default_server;
   std::istringstream input;
-  return make_job(task, config, input);
+  return make_job(task, config, input, std::cerr);
 }
 
 TEST(Job, NeedsAServerFromSomewhere) {

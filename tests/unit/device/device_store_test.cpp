@@ -30,8 +30,17 @@ class DeviceStoreTest : public ::testing::Test {
   }
   void execute(const std::string& sql) const {
     // Of the same schema version, so that none of these migrations runs.
-    constexpr std::array<std::string_view, 2> kNone{"", ""};
+    constexpr std::array<std::string_view, 3> kNone{"", "", ""};
     store::Database(path, kNone).execute(sql);
+  }
+  // As if a program had written it so, with its checksums.
+  void execute_and_sign(const std::string& sql) const {
+    execute(sql +
+            ";UPDATE server SET checksum=tenet_checksum('server', name, epoch, seq, heard);"
+            "UPDATE policy SET checksum=tenet_checksum('policy', vnid, document);"
+            "UPDATE claim SET checksum=tenet_checksum('claim', server, vnid);"
+            "UPDATE member SET checksum=tenet_checksum('member', server, vnid, vm, mac, addresses,"
+            " port, associated, reserve)");
   }
   void fill() {
     DeviceCore core(generous());
@@ -151,6 +160,29 @@ TEST_F(DeviceStoreTest, AFileOfTheFirstVersionIsTakenOverWithItsServersHeardJust
   EXPECT_GE(servers.at("a@x").heard, before);
 }
 
+// The second version had no checksums.
+TEST_F(DeviceStoreTest, AFileOfTheSecondVersionIsTakenOverWithAllThatItHolds) {
+  fill();
+  const DeviceChanges before = open().load().value();
+  execute(
+      "DROP TABLE checksums;"
+      "DROP TRIGGER server_added; DROP TRIGGER server_changed; DROP TRIGGER server_removed;"
+      "DROP TRIGGER policy_added; DROP TRIGGER policy_changed; DROP TRIGGER policy_removed;"
+      "DROP TRIGGER claim_added; DROP TRIGGER claim_changed; DROP TRIGGER claim_removed;"
+      "DROP TRIGGER member_added; DROP TRIGGER member_changed; DROP TRIGGER member_removed;"
+      "ALTER TABLE server DROP COLUMN checksum; ALTER TABLE policy DROP COLUMN checksum;"
+      "ALTER TABLE claim DROP COLUMN checksum; ALTER TABLE member DROP COLUMN checksum;"
+      "PRAGMA user_version=2");
+  const DeviceChanges after = open().load().value();
+  DeviceCore one(generous());
+  one.load(before);
+  DeviceCore two(generous());
+  two.load(after);
+  EXPECT_EQ(dump(two), dump(one));
+  execute("UPDATE member SET mac='52:54:00:00:00:02'");
+  EXPECT_NE(load_error().find("checksum"), std::string::npos);
+}
+
 TEST_F(DeviceStoreTest, ASecondOpenerIsRefusedAndToldWho) {
   const DeviceStore first = open();
   const auto second = DeviceStore::open(path);
@@ -194,8 +226,37 @@ TEST_F(DeviceStoreTest, Law8_DamagedRowsAreTold) {
     TearDown();
     SetUp();
     fill();
-    execute(sql);
+    execute_and_sign(sql);
     EXPECT_NE(load_error().find(culprit), std::string::npos) << sql;
+  }
+}
+
+// Values that could be, but that nobody wrote: only the checksum knows.
+TEST_F(DeviceStoreTest, Law8_RowsThatChangedSinceTheyWereWrittenAreTold) {
+  const std::vector<std::pair<std::string, std::string>> damages{
+      {"UPDATE member SET mac='52:54:00:00:00:02'", "v1"},
+      {"UPDATE member SET associated=0", "v1"},
+      {"UPDATE member SET checksum=checksum+1", "v1"},
+      {"UPDATE policy SET document=replace(document, 'revision=\"1\"', 'revision=\"2\"')",
+       "1048576"},
+      {"UPDATE server SET seq=2", "a@x"},
+      {"UPDATE claim SET vnid=256", "256"},
+      {"DROP TRIGGER member_removed; DELETE FROM member", "schema"},
+      {"UPDATE checksums SET rows=2 WHERE name='member'", "member"},
+      {"DELETE FROM checksums WHERE name='member'", "member"},
+  };
+  for (const auto& [sql, culprit] : damages) {
+    TearDown();
+    SetUp();
+    fill();
+    execute(sql);
+    auto store = DeviceStore::open(path);
+    const auto loaded = store ? store->load() : Result<DeviceChanges>(fail(store.error()));
+    ASSERT_FALSE(loaded.has_value()) << sql;
+    const std::string& error = loaded.error().text;
+    EXPECT_NE(error.find(culprit), std::string::npos) << sql << ": " << error;
+    EXPECT_NE(error.find("move the file and its -wal away"), std::string::npos)
+        << sql << ": " << error;
   }
 }
 
@@ -207,7 +268,7 @@ TEST_F(DeviceStoreTest, Law8_RowsThatContradictEachOtherAreTold) {
     TearDown();
     SetUp();
     fill();
-    execute(sql);
+    execute_and_sign(sql);
     EXPECT_FALSE(open().load().has_value()) << sql;
   }
 }

@@ -44,6 +44,24 @@ RC_GTEST_PROP(XmlText, NoBytesAreTooStrange, (const std::string& bytes)) {
   static_cast<void>(parse_xml("<a b='" + bytes + "'>" + bytes));
 }
 
+// The schema's judges refuse them, and a peer would read something else than was stored.
+TEST(XmlText, CharactersThatXmlForbidsAreRefused) {
+  for (const char* bad : {"<a b='\xFF'/>", "<a>\xC0\x80</a>", "<a>\xED\xA0\x80</a>",
+                          "<a b='&#1;'/>", "<a>&#xFFFF;</a>", "<a xmlns='urn:\xFF'/>", "<a\xFF/>",
+                          "<a \xFF='1'/>", "<a><![CDATA[\x01]]></a>"}) {
+    EXPECT_NE(refusal(bad).find("forbids"), std::string::npos) << bad << ": " << refusal(bad);
+  }
+  EXPECT_EQ(refusal("<a b='\xC3\xA9&#x10FFFF;'>\t\n\xF0\x9F\x98\x80</a>"), "accepted");
+}
+
+// What is behind the prefix becomes the name, and has to be one.
+TEST(XmlText, MalformedQualifiedNamesAreRefused) {
+  for (const char* bad : {"<:a/>", "<p:/>", "<p:0 xmlns:p='u'/>", "<p:a:b xmlns:p='u'/>"}) {
+    EXPECT_NE(refusal(bad).find("malformed"), std::string::npos) << bad << ": " << refusal(bad);
+  }
+  EXPECT_EQ(refusal("<p:a0 xmlns:p='u'/>"), "accepted");
+}
+
 TEST(XmlText, ADocumentHasAtMost32Levels) {
   const auto nested = [](int levels) {
     std::string out;

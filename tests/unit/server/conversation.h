@@ -40,8 +40,12 @@ class Conversation {
  public:
   explicit Conversation(std::vector<DeviceName> names = {jid("d1@x/device-agent")},
                         device::DeviceOptions device_options = {}, std::uint64_t epoch = 1,
-                        Desired desired = {}, std::size_t max_batch_bytes = 49'152)
-      : core({.epoch = epoch, .devices = names, .max_batch_bytes = max_batch_bytes},
+                        Desired desired = {}, std::size_t max_batch_bytes = 49'152,
+                        std::size_t max_batch_operations = 512)
+      : core({.epoch = epoch,
+              .devices = names,
+              .max_batch_bytes = max_batch_bytes,
+              .max_batch_operations = max_batch_operations},
              std::move(desired)) {
     for (const DeviceName& device : names) {
       devices.emplace(device, device::DeviceCore(device_options));
@@ -66,7 +70,7 @@ class Conversation {
     answer(send, ask(devices.at(send.device), name, send.request));
   }
   void answer(const Send& send, const Result<Answer>& answer) {
-    core.device_answer(send.device, send.token, answer);
+    core.device_answer(send.device, send.token, answer, now);
     take();
   }
   Send take_one() {
@@ -113,6 +117,7 @@ class Conversation {
     return network != view().end() && network->second.vms.contains(vm);
   }
 
+  WallTime now = testing::kStart;
   std::string name = "a@x.example";
   ServerCore core;
   std::map<DeviceName, device::DeviceCore> devices;

@@ -1,6 +1,7 @@
 // The conversation with one device.
 #include <gtest/gtest.h>
 
+#include "server-agent/write_ahead.h"
 #include "tests/unit/server/conversation.h"
 
 namespace tenet::server {
@@ -49,6 +50,111 @@ TEST_F(DeviceLinkTest, OneRequestIsOutAtATimeAndWhatGathersGoesInOneBatch) {
   talk.answer_one();
   ASSERT_EQ(talk.sent.size(), 1U);
   EXPECT_EQ(std::get<Batch>(talk.sent[0].request).operations.size(), 8U);
+}
+
+// Batches of two operations, so that a few VMs fill them.
+class OverlapTest : public DeviceLinkTest {
+ protected:
+  OverlapTest() { talk = Conversation({jid("d1@x/device-agent")}, {}, 1, {}, 49'152, 2); }
+  void create(std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      talk.post(CreateVm{kNet, *vm("v" + std::to_string(i), i)});
+    }
+    talk.take();
+  }
+  std::size_t operations(std::size_t i) const {
+    return std::get<Batch>(talk.sent.at(i).request).operations.size();
+  }
+};
+
+TEST_F(OverlapTest, FullBatchesDoNotWaitForEachOtherAndOthersDo) {
+  live();
+  create(1, 9);
+  // The first looked at the policy too, which needs nothing. The eighth VM waits.
+  ASSERT_EQ(talk.sent.size(), 4U);
+  EXPECT_EQ(operations(0), 1U);
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(operations(i), 2U);
+  create(100, 140);
+  EXPECT_EQ(talk.sent.size(), 8U) << "no more than that are out";
+  ASSERT_TRUE(talk.run());
+  EXPECT_EQ(talk.view().at(kNet).vms.size(), 48U);
+  EXPECT_EQ(talk.link().state(), "synchronized");
+}
+
+TEST_F(OverlapTest, WhatIsOnItsWayIsNotSentBesideItself) {
+  live();
+  create(1, 5);
+  talk.post(RemoveVm{kNet, "v1"});
+  talk.post(RemoveVm{kNet, "v2"});
+  create(5, 7);
+  ASSERT_EQ(talk.sent.size(), 4U);
+  for (const Send& send : talk.sent) {
+    for (const Operation& operation : std::get<Batch>(send.request).operations) {
+      EXPECT_TRUE(std::holds_alternative<Associate>(operation)) << text(operation);
+    }
+  }
+  ASSERT_TRUE(talk.run());
+  EXPECT_FALSE(talk.has(kNet, "v1"));
+  EXPECT_EQ(talk.view().at(kNet).vms.size(), 4U);
+}
+
+// Nothing of a network leaves beside what may end its policy.
+TEST_F(OverlapTest, ANetworkIsLeftAloneWhileARemovalIsOut) {
+  live();
+  create(1, 3);
+  ASSERT_TRUE(talk.run());
+  talk.post(RemoveVm{kNet, "v1"});
+  talk.post(RemoveVm{kNet, "v2"});
+  talk.take();
+  ASSERT_EQ(talk.sent.size(), 1U);
+  create(3, 9);
+  EXPECT_EQ(talk.sent.size(), 1U);
+  ASSERT_TRUE(talk.run());
+  EXPECT_EQ(talk.view().at(kNet).vms.size(), 6U);
+}
+
+TEST_F(OverlapTest, AnAnswerThatComesTooEarlyTellsThatOneWasLost) {
+  live();
+  create(1, 5);
+  ASSERT_EQ(talk.sent.size(), 2U);
+  const Send lost = talk.take_one();
+  talk.answer_one();
+  EXPECT_EQ(talk.link().state(), "waiting");
+  talk.fire_timers();
+  ASSERT_TRUE(talk.run());
+  EXPECT_EQ(talk.view().at(kNet).vms.size(), 4U) << "the digests told what was lost";
+  EXPECT_EQ(talk.link().state(), "synchronized");
+}
+
+// Ahead of the store leaves what a server may forget, and nothing else.
+TEST_F(DeviceLinkTest, Law1_OnlyPlainAssociationsLeaveAheadOfTheStore) {
+  class NoStore final : public WishStore {
+   public:
+    Result<void> write(const ServerChanges&) override { return {}; }
+  } store;
+  WriteAhead write_ahead(store);
+  const auto ahead = [&] {
+    ServerEffects effects = talk.core.take();
+    const std::size_t early = write_ahead.take_ahead(effects).size();
+    const std::size_t late = effects.sends.size();
+    for (Send& send : effects.sends) talk.sent.push_back(std::move(send));
+    EXPECT_EQ(early + late, 1U);
+    return early == 1;
+  };
+  talk.go_online();
+  talk.post(CreateNetwork{policy(kNet, 1)});
+  EXPECT_FALSE(ahead()) << "a policy";
+  ASSERT_TRUE(talk.run());
+  talk.command(CreateVm{kNet, *vm("v1", 1)});
+  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  talk.post(RemoveVm{kNet, "v1"});
+  EXPECT_FALSE(ahead()) << "a removal";
+  ASSERT_TRUE(talk.run());
+  talk.post(MigrateIn{.vnid = kNet, .vm = "v3", .mac = testing::mac(3), .from = jid("b@x/s")});
+  EXPECT_FALSE(ahead()) << "a takeover";
+  ASSERT_TRUE(talk.run());
+  talk.post(CreateVm{kNet, *vm("v4", 4)});
+  EXPECT_TRUE(ahead());
 }
 
 TEST_F(DeviceLinkTest, Law3_SequencesRiseWithEveryMessageThatChanges) {
@@ -105,8 +211,13 @@ TEST_F(DeviceLinkTest, Law6_AfterALostAnswerHelloComesBeforeAnythingElse) {
     talk.take();
     ASSERT_EQ(talk.sent.size(), 1U);
     EXPECT_TRUE(std::holds_alternative<Hello>(talk.sent[0].request));
+    std::optional<Error> why;
+    EXPECT_EQ(talk.link().delivery({kNet, "v2"}, talk.core.desired(), &why), Delivery::pending);
+    ASSERT_TRUE(why) << "the reason stays while the device is asked again";
+    EXPECT_EQ(why->code, code);
     EXPECT_TRUE(talk.run());
     EXPECT_EQ(talk.link().state(), "synchronized");
+    EXPECT_FALSE(talk.link().error());
     EXPECT_TRUE(talk.has(kNet, "v1"));
     EXPECT_TRUE(talk.has(kNet, "v2"));
   }
@@ -248,6 +359,25 @@ TEST_F(DeviceLinkTest, Law6_AnyTruthOnTheDeviceBecomesWhatIsWanted) {
     ASSERT_EQ(talk.view().at(kNet).stamp.revision, 100U);
     ASSERT_EQ(talk.view().at(kNet).vms.size(), 1U);
   }
+}
+
+TEST_F(DeviceLinkTest, ItKnowsWhichRevisionIsEnforcedAndSinceWhen) {
+  live();
+  const auto begun = talk.link().enforcement(kNet);
+  ASSERT_TRUE(begun);
+  EXPECT_EQ(begun->stamp.revision, 1U);
+  EXPECT_EQ(begun->since, testing::kStart);
+  talk.now += std::chrono::minutes(5);
+  talk.core.device_unavailable(talk.device_name());
+  talk.go_online();
+  EXPECT_EQ(talk.link().enforcement(kNet)->since, testing::kStart) << "nothing has changed";
+  talk.command(ChangePolicy{policy(kNet, 2)});
+  EXPECT_EQ(talk.link().enforcement(kNet)->stamp.revision, 2U);
+  EXPECT_EQ(talk.link().enforcement(kNet)->since, testing::kStart + std::chrono::minutes(5));
+  talk.device().set_unenforced({{kNet, Error{Code::unsupported, "the sensor went"}}});
+  talk.fire_timers();
+  talk.run();
+  EXPECT_FALSE(talk.link().enforcement(kNet)) << "the device says that it does not enforce it";
 }
 
 }  // namespace

@@ -180,5 +180,64 @@ TEST(ServerRegression, Law2_ARefusedMoveLeavesTheAnnouncementOfTheOtherDevice) {
   EXPECT_TRUE(talk.devices.at(kTwo).view(talk.name).contains(kNet));
 }
 
+// Another server's newer policy was in the way, and went: nobody asked again.
+TEST(ServerRegression, Law6_ARevisionThatIsNoLongerOldIsAskedForAgain) {
+  Conversation talk({kOne, kTwo});
+  device::DeviceCore& contested = talk.devices.at(kTwo);
+  contested.batch("b@x.example", {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
+  contested.commit();
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  EXPECT_EQ(talk.core.links().at(kTwo).refused(), 1U);
+  contested.batch("b@x.example", {{1, 2}, {PolicyWithdraw{kNet}}}, testing::kStart);
+  contested.commit();
+  talk.fire_timers();
+  talk.run();
+  EXPECT_EQ(talk.core.links().at(kTwo).refused(), 0U);
+  EXPECT_TRUE(contested.view(talk.name).contains(kNet));
+}
+
+// What is refused for good is asked for ever less often.
+TEST(ServerRegression, Law6_AuditsLosePatienceWithWhatIsRefusedAgain) {
+  Conversation talk({kOne, kTwo});
+  device::DeviceCore& contested = talk.devices.at(kTwo);
+  contested.batch("b@x.example", {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
+  contested.commit();
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  std::size_t batches = 0;
+  for (int audit = 0; audit < 31; ++audit) {
+    talk.fire_timers();
+    for (talk.take(); !talk.sent.empty(); talk.answer_one()) {
+      batches += std::holds_alternative<Batch>(talk.sent[0].request) ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(batches, 6U) << "after 1, 2, 4, 8, 8 and 8 audits";
+  EXPECT_EQ(talk.core.links().at(kTwo).refused(), 1U);
+}
+
+// A claim ended although the same batch brought a policy to keep: it had to be sent twice. It takes
+// a server whose state is older than the device's.
+TEST(ServerRegression, Law4_AnUpdateInTheBatchOfTheLastVmsEndKeepsTheClaim) {
+  Conversation talk({kOne}, {}, 2);
+  device::DeviceCore& device = talk.devices.at(kOne);
+  device.batch(talk.name, {{1, 1}, {PolicySync{policy(kNet, 1)}, Associate{kNet, vm("v1", 1)}}},
+               testing::kStart);
+  device.commit();
+  talk.post(CreateNetwork{policy(kNet, 3)});
+  talk.core.device_available(kOne);
+  std::size_t policies = 0;
+  for (talk.take(); !talk.sent.empty(); talk.answer_one()) {
+    const auto* batch = std::get_if<Batch>(&talk.sent[0].request);
+    for (std::size_t i = 0; batch != nullptr && i < batch->operations.size(); ++i) {
+      policies += std::holds_alternative<PolicySync>(batch->operations[i]) ? 1 : 0;
+      policies += std::holds_alternative<PolicyUpdate>(batch->operations[i]) ? 1 : 0;
+    }
+  }
+  EXPECT_EQ(policies, 1U);
+  EXPECT_EQ(talk.view().at(kNet).stamp.revision, 3U);
+  EXPECT_FALSE(talk.has(kNet, "v1"));
+}
+
 }  // namespace
 }  // namespace tenet::server

@@ -29,10 +29,19 @@ class ServerStoreTest : public ::testing::Test {
     return *std::move(store);
   }
   void execute(const std::string& sql) const {
-    constexpr std::array<std::string_view, 1> kNone{""};
+    constexpr std::array<std::string_view, 2> kNone{"", ""};
     store::Database database(path, kNone);
     database.execute("PRAGMA foreign_keys=OFF");
     database.execute(sql);
+  }
+  // As if a program had written it so, with its checksums.
+  void execute_and_sign(const std::string& sql) const {
+    execute(
+        sql +
+        ";UPDATE network SET checksum=tenet_checksum('network', vnid, document, devices,"
+        " announced);"
+        "UPDATE vm SET checksum=tenet_checksum('vm', vnid, vm, mac, addresses, port, associated,"
+        " reserve, devices, migrates_from, takeover)");
   }
   ServerChanges some() const {
     ServerChanges out;
@@ -126,12 +135,58 @@ TEST_F(ServerStoreTest, DamagedRowsAreTold) {
     TearDown();
     SetUp();
     ASSERT_TRUE(open().write(some()));
-    execute(sql);
+    execute_and_sign(sql);
     const auto loaded = open().load();
     ASSERT_FALSE(loaded.has_value()) << sql;
     EXPECT_NE(loaded.error().text.find(culprit), std::string::npos) << loaded.error().text;
     EXPECT_NE(loaded.error().text.find(path), std::string::npos);
   }
+}
+
+TEST_F(ServerStoreTest, RowsThatChangedSinceTheyWereWrittenAreTold) {
+  for (const char* sql :
+       {"UPDATE network SET devices=''", "UPDATE network SET announced=''",
+        "UPDATE vm SET mac='52:54:00:00:00:03' WHERE vm='v1'", "UPDATE vm SET takeover=devices",
+        "UPDATE checksums SET rows=rows-1 WHERE name='vm'"}) {
+    TearDown();
+    SetUp();
+    ASSERT_TRUE(open().write(some()));
+    execute(sql);
+    const auto loaded = open().load();
+    ASSERT_FALSE(loaded.has_value()) << sql;
+    EXPECT_NE(loaded.error().text.find("move the file and its -wal away"), std::string::npos)
+        << sql;
+  }
+}
+
+TEST_F(ServerStoreTest, Law3_ADamagedEpochIsTold) {
+  const char* const kWithoutTrace = "DELETE FROM epoch WHERE only=1";  // the triggers keep count
+  for (const char* sql : {"UPDATE epoch SET value=0", "DELETE FROM epoch", kWithoutTrace}) {
+    TearDown();
+    SetUp();
+    ASSERT_TRUE(open().next_epoch(7));
+    execute(sql);
+    if (std::string_view(sql) == "DELETE FROM epoch") {
+      execute("UPDATE checksums SET rows=1 WHERE name='epoch'");
+    }
+    const auto epoch = open().next_epoch(0);
+    ASSERT_FALSE(epoch.has_value()) << sql;
+    EXPECT_NE(epoch.error().text.find("--epoch"), std::string::npos) << sql;
+  }
+}
+
+TEST_F(ServerStoreTest, AFileOfTheFirstVersionIsTakenOverWithAllThatItHolds) {
+  ASSERT_TRUE(open().write(some()));
+  ASSERT_EQ(open().next_epoch(41), 41U);
+  execute(
+      "DROP TABLE checksums;"
+      "DROP TRIGGER epoch_added; DROP TRIGGER epoch_changed; DROP TRIGGER epoch_removed;"
+      "DROP TRIGGER network_added; DROP TRIGGER network_changed; DROP TRIGGER network_removed;"
+      "DROP TRIGGER vm_added; DROP TRIGGER vm_changed; DROP TRIGGER vm_removed;"
+      "ALTER TABLE epoch DROP COLUMN checksum; ALTER TABLE network DROP COLUMN checksum;"
+      "ALTER TABLE vm DROP COLUMN checksum; PRAGMA user_version=1");
+  EXPECT_EQ(open().next_epoch(0), 42U);
+  EXPECT_EQ(open().load()->find(net, "v1")->from, source);
 }
 
 // std::out_of_range leaves load(), and ends the program.

@@ -5,6 +5,7 @@
 #include <array>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/write.hpp>
 #include <chrono>
 #include <functional>
@@ -19,7 +20,8 @@ class FakeBroker {
   explicit FakeBroker(asio::io_context& io)
       : io_(io),
         acceptor_(io, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0)),
-        socket_(io) {
+        socket_(io),
+        later_(io) {
     accept();
   }
 
@@ -64,6 +66,7 @@ class FakeBroker {
   std::string bound = "agent@example.org/tenet";
   // Overrides the answer to something heard: first match wins.
   std::vector<std::pair<std::string, std::string>> script;
+  std::chrono::milliseconds pause{0};  // before each answer
   std::string heard;
   int connections = 0;
 
@@ -87,8 +90,12 @@ class FakeBroker {
           if (error || mine != connections) return;
           heard.append(input_.data(), size);
           unread_.append(input_.data(), size);
-          answer();
-          if (socket_.is_open()) read();
+          later_.expires_after(pause);
+          later_.async_wait([this, mine](const asio::error_code& ended) {
+            if (ended || mine != connections) return;
+            answer();
+            if (socket_.is_open()) read();
+          });
         });
   }
   // True, and consumed, if `text` was heard and not yet answered.
@@ -118,6 +125,7 @@ class FakeBroker {
   asio::io_context& io_;
   asio::ip::tcp::acceptor acceptor_;
   asio::ip::tcp::socket socket_;
+  asio::steady_timer later_;
   std::array<char, 4096> input_{};
   std::string unread_;
   bool authenticated_ = false;

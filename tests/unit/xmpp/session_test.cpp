@@ -28,7 +28,7 @@ class SessionTest : public testing::Test {
         .connect_timeout = timeout_,
         .keepalive = keepalive_,
         .reconnect_min = milliseconds(1),
-        .reconnect_max = milliseconds(2),
+        .reconnect_max = reconnect_max_,
     };
     SessionHandlers handlers{
         .online = [this] { ++online_; },
@@ -72,6 +72,7 @@ class SessionTest : public testing::Test {
   const Jid peer_ = Jid::parse("peer@example.org/r").value();
   milliseconds timeout_{60'000};
   milliseconds keepalive_{60'000};
+  milliseconds reconnect_max_{2};
   int online_ = 0;
   std::vector<Error> offline_;
   std::function<void()> on_offline_;
@@ -175,6 +176,20 @@ TEST_F(SessionTest, ARefusedLoginNamesTheAccount) {
   EXPECT_THAT(error.text, HasSubstr("agent@example.org"));
 }
 
+// ejabberd listens before it knows its accounts: while it starts, it refuses everybody.
+TEST_F(SessionTest, ABrokerThatRefusesWhileItStartsIsAskedAgainSoon) {
+  reconnect_max_ = milliseconds(600'000);
+  ASSERT_TRUE(log_in());
+  broker_.script = {{"</auth>",
+                     "<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
+                     "<not-authorized/></failure>"}};
+  broker_.hang_up();
+  ASSERT_TRUE(broker_.run_until([this] { return offline_.size() == 2; }));
+  EXPECT_EQ(offline_.back().code, Code::forbidden);
+  broker_.script.clear();
+  EXPECT_TRUE(broker_.run_until([this] { return online_ == 2; }));
+}
+
 TEST_F(SessionTest, NoStartTlsNoLogin) {
   open("secret", TlsMode::starttls);
   EXPECT_THAT(first_offline().text, HasSubstr("does not offer STARTTLS"));
@@ -208,14 +223,27 @@ TEST_F(SessionTest, AConflictNamesTheJid) {
 TEST_F(SessionTest, TooMuchTooDeepOrForbiddenEndsTheConnection) {
   std::string deep;
   for (int i = 0; i < 10; ++i) deep += "<a>";
-  for (const std::string& bad : {"<message><body>" + std::string(5000, 'x'), deep,
-                                 std::string("<!DOCTYPE x>"), std::string("<a></b>")}) {
+  for (const std::string& bad :
+       {"<message><body>" + std::string(5000, 'x'), deep, std::string("<!DOCTYPE x>"),
+        std::string("<a></b>"), std::string("<a></stream:stream>")}) {
     offline_.clear();
     online_ = 0;
     ASSERT_TRUE(log_in());
     broker_.say(bad);
     first_offline();
     EXPECT_EQ(offline_.size(), 1U);
+    session_.reset();
+  }
+}
+
+// gloox's parser would have gathered all that follows: the first header is of another namespace.
+TEST_F(SessionTest, AHeaderThatIsNoStreamsEndsTheConnection) {
+  for (const std::string header :
+       {"<stream:stream xmlns='jabber:client' version='1.0' xmlns:stream='x'>", "<a>"}) {
+    offline_.clear();
+    broker_.script = {{"version='1.0'>", header + "<b/>"}};
+    open();
+    EXPECT_THAT(first_offline().text, HasSubstr("no XMPP stream")) << header;
     session_.reset();
   }
 }
@@ -230,6 +258,27 @@ TEST_F(SessionTest, ASilentBrokerIsGivenUp) {
   timeout_ = milliseconds(1);
   broker_.script = {{"version='1.0'>", ""}};
   open();
+  EXPECT_EQ(first_offline().code, Code::timeout);
+}
+
+// Longer than the time-out in all, and never longer with one step.
+TEST_F(SessionTest, ASlowLoginIsWaitedForAsLongAsItProceeds) {
+  timeout_ = milliseconds(2'500);
+  broker_.pause = milliseconds(1'000);
+  open();
+  EXPECT_TRUE(broker_.run_until([this] { return online_ == 1; }));
+  EXPECT_TRUE(offline_.empty());
+}
+
+TEST_F(SessionTest, ALoginThatNeverEndsIsGivenUp) {
+  timeout_ = milliseconds(50);
+  broker_.script = {{"</auth>", ""}};
+  open();
+  ASSERT_TRUE(broker_.hears("</auth>"));
+  EXPECT_TRUE(broker_.run_until([this] {
+    broker_.say("<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+    return !offline_.empty();
+  }));
   EXPECT_EQ(first_offline().code, Code::timeout);
 }
 

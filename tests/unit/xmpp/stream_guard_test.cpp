@@ -94,6 +94,24 @@ TEST(StreamGuard, RejectsWhatXmppForbids) {
   EXPECT_NE(judge(StreamGuard(1000, 5), "</s>", {}).error, "");
 }
 
+// gloox's parser takes a quote in a name for a part of the name, and would see another end.
+TEST(StreamGuard, KnowsWhereQuotesMayBegin) {
+  for (const char* bad :
+       {"<a' b='1'/>", "<a='>'/>", "<a'>'/>", "<a b'>'/>", "<a b='1'c='>'/>", "<a b=c='>'/>",
+        "<a b='1'\"2\"/>", "<a ='1'/>", "<a b/>", "<a b ='1' / >", "<a/b='>'/>", "<a &='1'/>"}) {
+    EXPECT_NE(error_of(bad), "") << bad;
+  }
+  EXPECT_EQ(error_of("<a b = '>' c=\"'/>\"\n/><a:b\t/><c ></c >"), "");
+}
+
+// gloox's parser ends a declaration at "/>", and would recurse into what follows it here.
+TEST(StreamGuard, ADeclarationHoldsNoElements) {
+  for (const char* bad :
+       {"<?xml /><c/>?><s>", "<?xml ><a><a><a><a><a><a><a>?><s>", "<?xml /?a><s>"}) {
+    EXPECT_NE(judge(StreamGuard(1000, 5), bad, {}).error, "") << bad;
+  }
+}
+
 TEST(StreamGuard, BoundsTheSizeOfAStanzaAndOfTheHeader) {
   const auto stanza = [](std::size_t bytes) {
     return "<a>" + std::string(bytes - 7, 'x') + "</a>";

@@ -1,0 +1,34 @@
+// tenetctl wait: until the devices of a network enforce what its server wants.
+#pragma once
+
+#include <chrono>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "console/conversation.h"
+
+namespace tenet::console {
+
+struct WaitTask {
+  std::string vnid;
+  bool reachable = false;  // only for the devices that the server can reach
+  std::chrono::seconds timeout{60};
+};
+
+// How far a network is, from the rows of list-networks.
+struct Headway {
+  std::size_t enforcing = 0;
+  std::size_t awaited = 0;
+  std::vector<std::string> laggards = {};  // "switch3@example.org/device-agent (unreachable)"
+  bool refused = false;                    // by some device: no waiting helps
+  bool over() const { return refused || laggards.empty(); }
+};
+Headway headway(const Outcome& listing, bool reachable);
+std::string text(const Headway& headway);
+
+// Done: all enforce it. Otherwise the laggards are named: refused, or pending when the time is up.
+// Whenever something has changed, `progress` gets a line.
+Job wait_for(const Jid& server, const WaitTask& task, std::ostream& progress);
+
+}  // namespace tenet::console

@@ -1,0 +1,91 @@
+// tenet-bare: an IQ echo between two clients of plain gloox, as a process each.
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/bench/bare_client.h"
+
+namespace {
+
+using std::chrono::steady_clock;
+using tenet::bench::Account;
+using tenet::bench::BareClient;
+
+std::string numbered(std::string text, std::size_t number) {
+  const auto place = text.find("{}");
+  return place == std::string::npos ? text : text.replace(place, 2, std::to_string(number));
+}
+
+// gloox blocks, so each has a thread. Prints when each had its answer.
+int all_at_once(const Account& account, std::size_t count, const std::string& peer) {
+  std::vector<double> seconds(count);
+  std::atomic<std::size_t> failed = 0;
+  const auto begun = steady_clock::now();
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < count; ++i) {
+    threads.emplace_back([&, i] {
+      Account own = account;
+      own.jid = numbered(own.jid, i);
+      own.password = numbered(own.password, i);
+      // Once more, if the broker was overrun.
+      for (int attempt = 0; attempt < 10; ++attempt) {
+        BareClient client(own);
+        if (client.connect() && client.ask(peer, 1, 1, 1).size() == 1) {
+          seconds[i] = std::chrono::duration<double>(steady_clock::now() - begun).count();
+          return;
+        }
+      }
+      ++failed;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::puts(nlohmann::json{{"seconds", seconds}, {"failed", failed.load()}}.dump().c_str());
+  return failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"An echo over XMPP with plain gloox."};
+  Account account;
+  std::string peer;
+  std::size_t count = 1000;
+  std::size_t window = 1;
+  std::size_t vms = 1;
+  std::size_t storm = 0;
+  app.add_option("--jid", account.jid, "JID with a resource")->required();
+  app.add_option("--password", account.password, "password")->required();
+  app.add_option("--host", account.host, "address of the broker")->required();
+  app.add_option("--port", account.port, "port for STARTTLS")->required();
+  app.add_option("--ask", peer, "whom to ask; without it, answer until killed");
+  app.add_option("--count", count, "requests");
+  app.add_option("--window", window, "requests that are open at a time");
+  app.add_option("--vms", vms, "VMs in each request");
+  app.add_option("--storm", storm,
+                 "so many clients log in at once and ask once; `{}` in JID and password is the "
+                 "number of each, from 0");
+  CLI11_PARSE(app, argc, argv);
+  if (storm > 0) return all_at_once(account, storm, peer);
+
+  BareClient client(account);
+  if (!client.connect()) {
+    std::fprintf(stderr, "tenet-bare: %s cannot log in\n", account.jid.c_str());
+    return 1;
+  }
+  std::puts("online");
+  std::fflush(stdout);
+  if (peer.empty()) {
+    client.answer_all();
+    return 0;
+  }
+  const auto begun = steady_clock::now();
+  const auto took = client.ask(peer, count, window, vms);
+  const std::chrono::duration<double> all = steady_clock::now() - begun;
+  std::puts(nlohmann::json{{"seconds", all.count()}, {"each_ns", took}}.dump().c_str());
+  return took.size() == count ? 0 : 1;
+}

@@ -1,0 +1,265 @@
+"""The benchmarks. Each yields values by key, a list of one value per round; both sides of a ratio are
+measured in the same round."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from statistics import median
+
+from harness.agents import binary_folder
+
+from .nodes import one_broker, two_nodes
+from .ovn import Ovn
+from .storm import Storm
+from .world import BROKERS, World, resident
+
+Rounds = dict[str, list[float]]
+_BATCH = 500  # VMs: about as many as the server agent sends at a time
+_NETWORKS = 100
+_THOUSAND = 1000
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is done: less of it for a quick look."""
+
+    rounds: int
+    ones: int
+    bulk: int
+    large: int
+    largest: int
+    devices: int
+    few: int  # rounds of what takes minutes
+    ports: int
+
+
+FULL = Effort(rounds=5, ones=1000, bulk=50_000, large=100_000, largest=1_000_000, devices=1000, few=2, ports=20)
+QUICK = Effort(rounds=2, ones=500, bulk=10_000, large=20_000, largest=100_000, devices=200, few=1, ports=10)
+
+
+def _add(found: Rounds, key: str, value: float) -> None:
+    found.setdefault(key, []).append(value)
+
+
+def _milliseconds(nanoseconds: list[int]) -> float:
+    return median(nanoseconds) / 1e6
+
+
+def associate_one(effort: Effort) -> Rounds:
+    """One VM at a time, from the decision until it is durable on both sides, enforced and known."""
+    found: Rounds = {}
+    for broker in BROKERS:
+        with closing(World(broker)) as world:
+            for _ in range(effort.rounds):
+                _, ones = world.steps("network:1", f"one:{effort.ones}")
+                echo = world.echo(effort.ones, 1, 1)
+                floor = world.floor(effort.ones)
+                ours = _milliseconds(ones["each_ns"])
+                parts = (
+                    _milliseconds(echo["each_ns"]),
+                    _milliseconds(floor["two_commits_ns"]),
+                    _milliseconds(floor["element_ns"]),
+                )
+                _add(found, f"associate_one.{broker}.ms", ours)
+                for name, part in zip(("echo", "commits", "element"), parts, strict=True):
+                    _add(found, f"associate_one.{broker}.{name}_ms", part)
+                _add(found, f"associate_one.{broker}.ratio", ours / sum(parts))
+    return found
+
+
+def associate_bulk(effort: Effort) -> Rounds:
+    """Many VMs in 100 networks at once; also against as many bytes in batches of bare clients, and
+    against single IQs."""
+    found: Rounds = {}
+    for broker in BROKERS:
+        with closing(World(broker)) as world:
+            for _ in range(effort.rounds):
+                _, bulk = world.steps(f"network:{_NETWORKS}", f"bulk:{effort.bulk}")
+                echo = world.echo(effort.bulk // _BATCH, 4, _BATCH)
+                single = world.echo(4 * effort.ones, 32, 1)
+                ours = effort.bulk / bulk["seconds"]
+                _add(found, f"associate_bulk.{broker}.vms_per_s", ours)
+                _add(found, f"associate_bulk.{broker}.ratio", echo["seconds"] / bulk["seconds"])
+                _add(found, f"coalescing.{broker}.iqs_per_s", 4 * effort.ones / single["seconds"])
+                _add(
+                    found,
+                    f"coalescing.{broker}.ratio",
+                    ours / (4 * effort.ones / single["seconds"]),
+                )
+    return found
+
+
+def policy_change(effort: Effort) -> Rounds:
+    """A new policy for a network with very many VMs, and for one with one."""
+    found: Rounds = {}
+    with closing(World("prosody")) as world:
+        for _ in range(effort.rounds):
+            took = []
+            for vms in (1, effort.large):
+                *_, change = world.steps("network:1", f"bulk:{vms}", "policy:50")
+                took.append(_milliseconds(change["each_ns"]))
+            _add(found, "policy_change.one_vm_ms", took[0])
+            _add(found, f"policy_change.{effort.large}_vms_ms", took[1])
+            _add(found, "policy_change.ratio", took[1] / took[0])
+    return found
+
+
+def growth(effort: Effort) -> Rounds:
+    """Time per VM in bulk, by how many there are."""
+    found: Rounds = {}
+    sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= effort.largest]
+    with closing(World("ejabberd")) as world:
+        for _ in range(effort.few):
+            per_vm = []
+            for size in sizes:
+                _, bulk = world.steps(f"network:{_NETWORKS}", f"bulk:{size}")
+                per_vm.append(bulk["seconds"] / size * 1e6)
+                _add(found, f"growth.{size}.us_per_vm", per_vm[-1])
+                device = resident(world.device) / size
+                _add(found, f"memory.device.{size}.bytes_per_vm", device)
+            _add(found, f"memory.server.{size}.bytes_per_vm", world.server_at_rest() / size)
+            _add(found, "growth.ratio", per_vm[-1] / per_vm[0])
+    return found
+
+
+def restart(effort: Effort) -> Rounds:
+    """A device agent starts with a full store, on a kernel that has forgotten everything."""
+    found: Rounds = {}
+    networks, vms = effort.large // 10, effort.large
+    with closing(World("ejabberd")) as world:
+        world.steps(f"small:{networks}", f"bulk:{vms}")
+        for _ in range(effort.rounds):
+            ours = world.restart(kernel_forgets=True)
+            kept = world.restart(kernel_forgets=False)
+            floor = world.restart_floor()
+            _add(found, "restart.s", ours)
+            _add(found, "restart.kept_s", kept)
+            _add(found, "restart.read_s", floor["read_ns"] / 1e9)
+            _add(found, "restart.load_s", floor["load_ns"] / 1e9)
+            _add(found, "restart.ratio", ours / (floor["read_ns"] + floor["load_ns"]) * 1e9)
+    return found
+
+
+def resync(effort: Effort) -> Rounds:
+    """A broker restarts; nothing has changed, and every device is verified again."""
+    found: Rounds = {}
+    for broker in BROKERS:
+        with closing(Storm(broker, servers=20, devices=effort.devices)) as storm:
+            empty = storm.broker_memory()
+            for _ in range(effort.few):
+                storm.begin()
+                back, mark = storm.restart()
+                bare = storm.bare()
+                session = (storm.broker_memory() - empty) / storm.clients
+                _add(found, f"resync.{broker}.broker_bytes_per_session", session)
+                _add(found, f"resync.{broker}.unchanged_bytes", storm.bytes_per_device(mark))
+                _add(found, f"resync.{broker}.storm_p50_s", median(back))
+                _add(found, f"resync.{broker}.storm_p99_s", back[len(back) * 99 // 100])
+                _add(found, f"resync.{broker}.storm_last_s", back[-1])
+                _add(found, f"resync.{broker}.bare_last_s", bare[-1])
+                _add(found, f"resync.{broker}.ratio", back[-1] / bare[-1])
+    return found
+
+
+def vs_ovn(effort: Effort) -> Rounds:
+    """A port, and a thousand ports, where there are a thousand: OVN's time by ours."""
+    found: Rounds = {}
+    for _ in range(effort.few):
+        with closing(Ovn()) as ovn:
+            ovn.start()
+            ovn.plug(2 * _THOUSAND + effort.ports)
+            ovn.bind(_THOUSAND)
+            one = median(ovn.bind(1) for _ in range(effort.ports))
+            bulk = ovn.bind(_THOUSAND)
+        with closing(World("prosody")) as world:
+            _, _, ours_one, ours_bulk = world.steps(
+                "network:1", f"bulk:{_THOUSAND}", f"one:{effort.ports}", f"bulk:{_THOUSAND}"
+            )
+        ms = _milliseconds(ours_one["each_ns"])
+        _add(found, "vs_ovn.ovn_one_ms", one * 1e3)
+        _add(found, "vs_ovn.one_ms", ms)
+        _add(found, "vs_ovn.one_ratio", one * 1e3 / ms)
+        _add(found, "vs_ovn.ovn_bulk_s", bulk)
+        _add(found, "vs_ovn.bulk_s", ours_bulk["seconds"])
+        _add(found, "vs_ovn.bulk_ratio", bulk / ours_bulk["seconds"])
+    return found
+
+
+def nodes(effort: Effort) -> Rounds:
+    """IQs per second between four pairs of bare clients at one broker, and at two nodes."""
+    found: Rounds = {}
+    count = 4 * effort.ones
+    for broker in BROKERS:
+        with one_broker(broker) as rate:
+            for _ in range(effort.rounds):
+                _add(found, f"nodes.{broker}.iqs_per_s", rate(count))
+    with two_nodes() as ways:
+        for _ in range(effort.rounds):
+            for name, rate in ways.items():
+                _add(found, f"nodes.cluster_{name}.iqs_per_s", rate(count))
+    return found
+
+
+def values(effort: Effort) -> Rounds:
+    """Questions about large policies that need no device."""
+    found: Rounds = {}
+    for _ in range(effort.rounds):
+        done = subprocess.run(
+            [binary_folder() / "tenet-bench-values", "1000", "1000"],
+            capture_output=True, text=True, timeout=300, check=True,
+        )  # fmt: skip
+        read = World.one_line(done.stdout)
+        _add(found, "explain.per_second", read["explain_per_second"])
+        _add(found, "verify.ms", read["verify_ms"])
+    return found
+
+
+def wire(effort: Effort) -> Rounds:
+    """Bytes on the wire for each VM in bulk, with the answers; and with a policy for each."""
+    found: Rounds = {}
+    for broker in BROKERS:
+        read = _bytes_per_vm(broker, effort.bulk)
+        _add(found, f"wire.{broker}.bytes_per_vm", read["all"])
+        _add(found, f"wire.{broker}.ratio", read["all"] / (read["all"] + read["policy"]))
+    return found
+
+
+def _bytes_per_vm(broker: str, vms: int) -> dict[str, float]:
+    """From the tap: what each VM costs, its operation alone, and what the policy costs once."""
+    with closing(World(broker, tap=True)) as world:
+        world.steps("network:1", f"bulk:{vms}")
+        messages = world.net.wire.messages()
+        batches = [m for m in messages if m.name == "batch"]
+        with_vms = [m for m in batches if "associate" in m.operations]
+        ids = {m.stanza.id for m in with_vms}
+        answers = [m for m in batches if m.type == "result" and m.stanza.id in ids]
+        (policy,) = [m for m in batches if "policy-sync" in m.operations]
+        sent = sum(m.stanza.size for m in with_vms)
+        return {
+            "operation": sent / vms,
+            "all": (sent + sum(m.stanza.size for m in answers)) / vms,
+            "policy": policy.stanza.size,
+        }
+
+
+ALL: dict[str, Callable[[Effort], Rounds]] = {
+    "associate_one": associate_one,
+    "associate_bulk": associate_bulk,
+    "policy_change": policy_change,
+    "growth": growth,
+    "restart": restart,
+    "resync": resync,
+    "vs_ovn": vs_ovn,
+    "nodes": nodes,
+    "wire": wire,
+    "values": values,
+}
+
+
+def run(names: list[str], effort: Effort) -> Iterator[tuple[str, Rounds]]:
+    """Run them one after the other."""
+    for name in names:
+        yield name, ALL[name](effort)

@@ -1,0 +1,52 @@
+// What tests of hostile tenants, careless operators and unlucky days share: a device with its far
+// ends, two networks, and short words for VMs and packets.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <set>
+#include <string>
+
+#include "device-agent/datapath/linux/linux_driver.h"
+#include "tests/datapath/kernel/world.h"
+#include "tests/property/small_world.h"
+
+namespace tenet::device {
+
+inline const Vnid kRed(4096);
+inline const Vnid kBlue(5000);
+inline const Mac kBroadcast({0xff, 0xff, 0xff, 0xff, 0xff, 0xff});
+inline const Mac kOutside({0x52, 0x54, 0, 0, 1, 1});
+
+IpAddress ip(const std::string& text);
+Packet udp(const std::string& source, const std::string& destination, std::uint16_t port = 9);
+// A VM with that number's MAC, 10.0.0.number and fd00::number.
+VmPtr member(std::size_t number, const std::string& port);
+std::string bytes_of(const Mac& mac);
+// The networks of which something is not in force. None if it could not be found out.
+std::set<Vnid> missing(const Result<Restored>& restored);
+
+class HostileTest : public ::testing::Test {
+ protected:
+  HostileTest();
+
+  // The next state; nothing of it may be refused.
+  void become(const DatapathState& next);
+  // Which of the ends a frame reaches: "vm1 up0 ", say. The frame has kPayload in it.
+  std::string reached(const testing::FarEnd& from, const Mac& source, const Mac& destination,
+                      const Packet& packet);
+  std::string reached(const testing::FarEnd& from, const std::string& frame);
+
+  static constexpr const char* kPayload = "hostile payload";
+
+  testing::World world_;
+  std::unique_ptr<LinuxDriver> driver_;
+  testing::FarEnd vm1_;
+  testing::FarEnd vm2_;
+  testing::FarEnd vm3_;
+  testing::FarEnd up_;
+  DatapathState state_;
+};
+
+}  // namespace tenet::device

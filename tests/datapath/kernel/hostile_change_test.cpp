@@ -1,0 +1,127 @@
+// Large and odd changes, and what a repair keeps and removes. Each test is one defect that a review
+// found.
+#include <gtest/gtest.h>
+
+#include "tests/datapath/kernel/hostile.h"
+
+namespace tenet::device {
+namespace {
+
+using namespace tenet::testing;
+
+TEST_F(HostileTest, VmsSwapEverythingInOneDelta) {
+  run("ip link set vm1 nomaster && ip link set vm2 nomaster");
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}, DhcpGuard{}};
+  state.networks[kBlue] = {Segment{5000, std::nullopt}};
+  state.members[{kRed, "a"}] = member(1, "vm1");
+  state.members[{kBlue, "b"}] = member(2, "vm2");
+  become(state);
+  const auto check = [&](const std::string& what) {
+    const auto differs = driver_->restore(state_);
+    ASSERT_TRUE(differs) << describe(differs.error());
+    EXPECT_EQ(differs->repaired, std::vector<std::string>{}) << what;
+  };
+  auto next = state;
+  next.members[{kRed, "a"}] = member(1, "vm2");
+  next.members[{kBlue, "b"}] = member(2, "vm1");
+  become(next);
+  check("ports");
+  next.members[{kRed, "a"}] = member(2, "vm2");
+  next.members[{kBlue, "b"}] = member(1, "vm1");
+  become(next);
+  check("MACs and addresses");
+  next.networks[kRed] = {Segment{5000, std::nullopt}};
+  next.networks[kBlue] = {Segment{4096, std::nullopt}};
+  become(next);
+  check("VNIs");
+  next.members.clear();
+  next.members[{kBlue, "a"}] = member(2, "vm1");
+  next.members[{kRed, "b"}] = member(1, "");
+  become(next);
+  check("VNIDs");
+  next.networks.erase(kRed);
+  next.members.erase({kRed, "b"});
+  next.networks[Vnid(1)] = {Segment{5000, std::nullopt}};
+  become(next);
+  check("a VNI goes over");
+}
+
+TEST_F(HostileTest, TenThousandVmsInOneTransaction) {
+  DatapathState state;
+  state.networks[kRed] = {};
+  for (std::size_t i = 1; i <= 10'000; ++i) {
+    Vm out{.id = "v" + std::to_string(i), .mac = mac(i)};
+    out.addresses = {ip("10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250))};
+    state.members[{kRed, out.id}] = std::make_shared<const Vm>(out);
+  }
+  become(state);
+  EXPECT_EQ(driver_->restore(state_).value().repaired, std::vector<std::string>{});
+  // And all refused: each refusal is an answer of the kernel.
+  const auto refusals = driver_->apply(difference({}, state));
+  EXPECT_EQ(refusals.empty(), false);
+  EXPECT_EQ(refusals.front().error.code, Code::io);
+  std::cout << describe(refusals.front().error) << "\n";
+  become({});
+  EXPECT_EQ(driver_->restore({}).value().repaired, std::vector<std::string>{});
+}
+
+TEST_F(HostileTest, AChangeOfOurOwnIsNoDrift) {
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  become(state);
+  bool drifted = false;
+  driver_->watch([&] { drifted = true; });
+  state.networks[kRed] = {Segment{4097, std::nullopt}};
+  become(state);
+  world_.io().poll();
+  EXPECT_FALSE(drifted) << "it costs a whole repair";
+}
+
+TEST_F(HostileTest, ARepairKeepsLeases) {
+  DatapathState state;
+  state.networks[kRed] = {DhcpGuard{}};
+  Vm vm = *member(1, "vm1");
+  vm.addresses.clear();
+  state.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
+  become(state);
+  run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
+  EXPECT_EQ(driver_->leases().value().size(), 1U);
+  run("nft add table bridge tenet '{ flags dormant; }'");
+  ASSERT_TRUE(driver_->restore(state));
+  EXPECT_EQ(driver_->leases().value().size(), 1U) << "the VM is mute until it renews";
+}
+
+TEST_F(HostileTest, ALeaseEndsWithItsVm) {
+  DatapathState state;
+  state.networks[kRed] = {DhcpGuard{}};
+  Vm vm = *member(1, "vm1");
+  vm.addresses.clear();
+  state.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
+  become(state);
+  run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
+  state.members.erase({kRed, "v1"});
+  become(state);
+  EXPECT_EQ(driver_->leases().value().size(), 0U) << "the MAC's next owner inherits it";
+}
+
+TEST_F(HostileTest, ForeignThingsInOurTableAreRemoved) {
+  DatapathState state;
+  state.networks[kRed] = {Filter{{}, Action::permit}};
+  become(state);
+  run("nft add chain bridge tenet foo; nft add rule bridge tenet foo counter; nft add map bridge "
+      "tenet m '{ type mark : verdict; elements = { 1 : jump foo } }'; nft add set bridge tenet "
+      "iv '{ type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }'; nft add chain bridge "
+      "tenet bar '{ type filter hook forward priority -300; }'; nft add rule bridge tenet bar ip "
+      "saddr @iv meta mark vmap @m; nft add counter bridge tenet c1; nft insert rule bridge tenet "
+      "prerouting counter name c1 accept; nft add element bridge tenet vms '{ 52:54:00:00:00:07 : "
+      "7 }'; nft add quota bridge tenet q1 'over 10 mbytes'");
+  const auto restored = driver_->restore(state);
+  ASSERT_TRUE(restored) << describe(restored.error());
+  EXPECT_EQ(driver_->restore(state).value().repaired, std::vector<std::string>{});
+  EXPECT_EQ(output("nft list table bridge tenet").find("counter name"), std::string::npos);
+  EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
+}
+
+}  // namespace
+}  // namespace tenet::device

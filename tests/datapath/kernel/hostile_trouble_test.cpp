@@ -1,0 +1,195 @@
+// What others take away: one network's trouble is not another's, and repair is not stopped by it.
+// Each test is one defect that a review found.
+#include <gtest/gtest.h>
+
+#include "tests/datapath/kernel/hostile.h"
+
+namespace tenet::device {
+namespace {
+
+using namespace tenet::testing;
+
+TEST_F(HostileTest, ASensorThatWentDoesNotRefuseOtherNetworks) {
+  DatapathState state;
+  state.networks[kRed] = {Mirror{"ids0"}};
+  state.networks[kBlue] = {};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  run("ip link del ids0");
+  state.members[{kBlue, "v2"}] = member(2, "vm2");
+  become(state);
+}
+
+TEST_F(HostileTest, ASensorThatWentDoesNotKeepTheGuardsDown) {
+  DatapathState state;
+  state.networks[kRed] = {Mirror{"ids0"}};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  run("ip link del ids0; nft flush ruleset");
+  const auto restored = world_.driver()->restore(state);
+  EXPECT_EQ(missing(restored), std::set{kRed});
+  EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
+}
+
+// Whoever restores learns at once what is missing, and that it is back.
+TEST_F(HostileTest, ASensorThatGoesAndComesIsTold) {
+  DatapathState state;
+  state.networks[kRed] = {Mirror{"ids0"}};
+  become(state);
+  int drifts = 0;
+  std::set<Vnid> lacking;
+  driver_->watch([&] {
+    ++drifts;
+    lacking = missing(driver_->restore(state));
+  });
+  run("ip link del ids0");
+  world_.io().poll();
+  EXPECT_EQ(lacking, std::set{kRed});
+  run("ip link add ids0 type veth peer name far-ids0");
+  world_.io().poll();
+  EXPECT_EQ(lacking, std::set<Vnid>{});
+  EXPECT_GE(drifts, 2);
+}
+
+// Nobody would see what the VM sends; who leaves is free to go.
+TEST_F(HostileTest, NoVmJoinsANetworkWhoseSensorWent) {
+  DatapathState state;
+  state.networks[kRed] = {Mirror{"ids0"}};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  run("ip link del ids0");
+  DatapathState next = state;
+  next.members[{kRed, "v2"}] = member(2, "vm2");
+  const auto refusals = driver_->apply(difference(state, next));
+  ASSERT_EQ(refusals.size(), 1U);
+  EXPECT_EQ(std::get<MemberKey>(refusals.front().culprit), (MemberKey{kRed, "v2"}));
+  EXPECT_EQ(refusals.front().error.code, Code::unsupported);
+  state.members.clear();
+  become(state);
+}
+
+TEST_F(HostileTest, ASensorThatComesBackGetsCopiesAgain) {
+  DatapathState state;
+  state.networks[kRed] = {Mirror{"ids0"}};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  bool drifted = false;
+  driver_->watch([&] { drifted = true; });
+  run("ip link del ids0; ip link add ids0 type veth peer name far-ids0; ip link set ids0 up; ip "
+      "link set far-ids0 up");
+  world_.io().poll();
+  const FarEnd sensor("far-ids0");
+  reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255"));
+  bool copied = false;
+  for (const std::string& frame : sensor.received()) {
+    copied = copied || frame.find("hostile payload") != std::string::npos;
+  }
+  EXPECT_TRUE(copied || drifted);
+}
+
+TEST_F(HostileTest, ANetworkThatCannotBeMadeDoesNotStopTheRepairOfOthers) {
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  state.networks[kBlue] = {Segment{5000, std::nullopt}};
+  become(state);
+  run("ip link del tb-4096; ip link del tx-4096; ip link del tb-5000; ip link del tx-5000");
+  // The operator has taken the VNI.
+  run("ip link add mine type vxlan id 4096 dstport 4789 dev under0");
+  const auto restored = driver_->restore(state);
+  EXPECT_EQ(missing(restored), std::set{kRed});
+  EXPECT_NE(output("ip -o link show group 32334").find("tb-5000"), std::string::npos);
+  run("ip link del mine");
+}
+
+TEST_F(HostileTest, AVmThatTheConfigurationNoLongerCoversDoesNotKeepTheGuardsDown) {
+  DatapathState state;
+  state.networks[kRed] = {};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  run("nft flush ruleset");  // a restart of the host, with guarded-ports changed
+  auto driver = LinuxDriver::open(
+      world_.io(), {.guarded_ports = {"vm2", "vm3"}, .underlay = {"under0"}, .queues = {}});
+  const auto restored = (*driver)->restore(state);
+  EXPECT_EQ(missing(restored), std::set{kRed});
+  EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
+}
+
+TEST_F(HostileTest, AForeignVniIsNamedInTheRefusal) {
+  run("ip link add mine type vxlan id 4096 dstport 4789 dev under0");
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  state.networks[kBlue] = {Segment{5000, std::nullopt}};
+  const auto refusals = driver_->apply(difference({}, state));
+  ASSERT_EQ(refusals.size(), 1U);
+  EXPECT_EQ(std::get<Vnid>(refusals.front().culprit), kRed);
+  std::cout << describe(refusals.front().error) << "\n";
+  EXPECT_NE(describe(refusals.front().error).find("4096"), std::string::npos);
+  EXPECT_NE(describe(refusals.front().error).find("mine"), std::string::npos);
+  EXPECT_EQ(output("ip -o link show group 32334"), "");
+  EXPECT_EQ(driver_->restore({}).value().repaired, std::vector<std::string>{});
+  run("ip link del mine");
+}
+
+// libvirt puts a port into its own bridge after the agent has seen it, for example.
+TEST_F(HostileTest, APortInAForeignBridgeDoesNotStopTheRepairOfOthers) {
+  run("ip link set vm1 nomaster && ip link set vm2 nomaster");
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  state.networks[kBlue] = {Segment{5000, std::nullopt}};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  state.members[{kBlue, "v2"}] = member(2, "vm2");
+  become(state);
+  run("ip link set vm1 master br0; ip link set vm2 nomaster");
+  const auto restored = driver_->restore(state);
+  EXPECT_EQ(missing(restored), std::set{kRed});
+  EXPECT_NE(output("ip -o link show master tb-5000").find("vm2"), std::string::npos);
+}
+
+TEST_F(HostileTest, ALostUnderlayDoesNotStopWhatNeedsNone) {
+  run("ip link set vm2 nomaster");
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  state.networks[kBlue] = {Segment{5000, std::nullopt}};
+  state.members[{kBlue, "v2"}] = member(2, "vm2");
+  become(state);
+  run("ip link del under0; ip link set vm2 nomaster");
+  const auto restored = driver_->restore(state);
+  EXPECT_EQ(missing(restored), (std::set{kRed, kBlue}));
+  EXPECT_NE(output("ip -o link show master tb-5000").find("vm2"), std::string::npos)
+      << "VMs of one device still meet without an underlay";
+}
+
+TEST_F(HostileTest, PortsThatFlapEndUpWhereTheyBelong) {
+  run("ip link set vm1 nomaster");
+  DatapathState state;
+  state.networks[kRed] = {Segment{4096, std::nullopt}, Mirror{"ids0"}};
+  state.members[{kRed, "v1"}] = member(1, "vm1");
+  become(state);
+  int drifts = 0;
+  driver_->watch([&] {
+    ++drifts;
+    const auto done = driver_->restore(state);
+    EXPECT_TRUE(done) << describe(done.error());
+  });
+  for (int i = 0; i < 20; ++i) {
+    run("ip link del vm1; ip link add vm1 type veth peer name far-vm1; ip link set vm1 up; ip link "
+        "set far-vm1 up");
+    if (i % 3 == 0) world_.io().poll();
+  }
+  for (int i = 0; i < 100; ++i) world_.io().poll();
+  EXPECT_EQ(world_.io().poll(), 0U) << "nothing is left to do";
+  EXPECT_NE(output("ip -o link show master tb-4096").find("vm1"), std::string::npos);
+  EXPECT_EQ(driver_->restore(state).value().repaired, std::vector<std::string>{});
+  const FarEnd sensor("far-ids0");
+  const FarEnd end("far-vm1");
+  reached(end, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255"));
+  bool copied = false;
+  for (const std::string& frame : sensor.received()) {
+    copied = copied || frame.find("hostile payload") != std::string::npos;
+  }
+  EXPECT_TRUE(copied);
+  std::cout << drifts << " drifts\n";
+}
+
+}  // namespace
+}  // namespace tenet::device

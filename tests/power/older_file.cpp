@@ -1,0 +1,25 @@
+#include "tests/power/older_file.h"
+
+#include <string_view>
+#include <vector>
+
+#include "common/store/database.h"
+
+namespace tenet::testing {
+
+void make_older(const std::string& path, std::span<const std::string> tables, std::size_t version) {
+  const std::vector<std::string_view> done(version + 1);  // opens without doing anything
+  const store::Database database(path, done);
+  database.execute("DROP TABLE checksums");
+  for (const std::string& table : tables) {
+    for (const std::string event : {"_added", "_changed", "_removed"}) {
+      database.execute("DROP TRIGGER " + table + event);
+    }
+  }
+  for (const std::string& table : tables) {
+    database.execute("ALTER TABLE " + table + " DROP COLUMN checksum");
+  }
+  database.execute("PRAGMA user_version=" + std::to_string(version));
+}
+
+}  // namespace tenet::testing

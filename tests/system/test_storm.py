@@ -1,0 +1,121 @@
+"""Hundreds of devices come back to a broker that restarts (law 6): roots first, then what differs.
+
+TENET_DEVICES is how many (300).
+"""
+
+from __future__ import annotations
+
+import os
+import unittest
+from collections import Counter
+
+from harness.commands import CommandError, ConsoleTimeout
+from harness.swarm import Swarm
+from harness.tenet_messages import TenetMessage
+from harness.topology import Topology
+from harness.waiting import wait_until
+
+from .case import SystemTest, mac, policy
+
+DEVICES = int(os.environ.get("TENET_DEVICES", "300"))
+LATE = 10  # of them come back with less than the others
+
+
+class Storm(SystemTest):
+    servers = 1
+    devices = 0
+
+    def setUp(self) -> None:
+        names = [f"leaf{number}" for number in range(DEVICES)]
+        peers = [{"jid": f"{name}@localhost"} for name in names]
+        self.net = Topology(1, 0, servers_config={"device": peers})
+        self.addCleanup(self.net.close)
+        self.most = self.swarm("most", names[LATE:])
+        self.failed = 0
+        self.late = self.swarm("late", names[:LATE])
+        self.net.broker.start()
+        for process in (self.net.agents["server1"], self.most, self.late):
+            process.start()
+            self.addCleanup(process.kill)
+        self.net.renew_consoles()
+        self.wait_synchronized(DEVICES)
+
+    def test_equal_devices_exchange_roots_and_others_what_differs(self) -> None:
+        created = self.run_command("server1", "create-network", policy=policy(4096), _timeout=60)
+        self.assertEqual({r["state"] for r in created.rows}, {"enforced"})
+        self.assertIn(f"done: durable and enforced on {DEVICES} devices", [text for _, text in created.notes])
+        self.late.stop()
+        self.wait_until(
+            lambda: self.states()["offline"] == LATE, "server1 did not notice who is gone", 60
+        )
+        for number in range(3):
+            self.run_command(
+                "server1", "create-vm", vnid="4096", vm=f"vm-{number}", mac=mac(number), _timeout=60
+            )
+        self.wait_synchronized(DEVICES - LATE)
+
+        mark = self.net.wire.mark()
+        failed = self.failures()
+        self.net.broker.kill()
+        self.late.start()
+        self.net.broker.start()
+        self.net.renew_consoles()
+        self.wait_synchronized(DEVICES)
+        self.failed = self.failures() - failed
+        requests: dict[str, list[str]] = {}
+        size: Counter[str] = Counter()
+        for message in self.net.wire.messages(mark):
+            device = device_of(message)
+            size[device] += message.stanza.size
+            if message.type in ("get", "set"):
+                requests.setdefault(device, []).append(message.name)
+        late = {f"leaf{number}" for number in range(LATE)}
+        equal = [device for device in requests if device not in late]
+        told = {device: set(names) for device, names in requests.items()}
+        self.assertEqual([d for d in equal if told[d] != {"hello", "synced"}], [])
+        self.assertEqual([d for d in late if told[d] != {"hello", "batch", "synced"}], [])
+        self.assertEqual(len(told), DEVICES)
+        sent = sum(len(requests[d]) for d in equal)
+        print(
+            f"\n{DEVICES} devices: {sent / len(equal):.2f} requests for each that was equal,"
+            f" {sum(size[d] for d in equal) / len(equal):.0f} bytes with answers;"
+            f" {sum(size[d] for d in late) / LATE:.0f} bytes for each that lacked 3 VMs;"
+            f" {self.failed / DEVICES:.2f} failed logins each",
+            flush=True,
+        )
+        # Two requests each, but for those that logged in again while the broker was overrun.
+        self.assertLess(sent, 3 * len(equal))
+        self.assertLess(sum(size[d] for d in equal), sum(size[d] for d in late) * len(equal) / LATE)
+        # They back off: a broker that is away or overrun is not called without end.
+        self.assertLess(self.failed, 10 * DEVICES)
+
+    def swarm(self, name: str, devices: list[str]) -> Swarm:
+        server = {"server": [{"jid": self.net.bare_jid("server1")}]}
+        return Swarm(
+            "device", name, self.net.folder / name, self.net.broker, dict.fromkeys(devices, server)
+        )
+
+    def failures(self) -> int:
+        return self.most.log().count("offline reason=")
+
+    def wait_synchronized(self, count: int) -> None:
+        wait_until(
+            lambda: self.states()["synchronized"] == count, 120, lambda: str(self.states()), interval=0.5
+        )
+
+    def states(self) -> Counter[str]:
+        """State -> devices; nothing as long as the server is away too."""
+        try:
+            return Counter(row["state"] for row in self.rows("server1", "list-devices"))
+        except (CommandError, ConsoleTimeout):
+            return Counter()
+
+
+def device_of(message: TenetMessage) -> str:
+    """The account of the device that it comes from or goes to."""
+    ends = (message.stanza.sender, message.receiver)
+    return next(name for name in (e.partition("@")[0] for e in ends) if name.startswith("leaf"))
+
+
+if __name__ == "__main__":
+    unittest.main()
