@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "device-agent/datapath/linux/nft_codec.h"
+#include "device-agent/datapath/linux/parts.h"
 #include "device-agent/datapath/linux/program.h"
 #include "device-agent/device_core.h"
 #include "device-agent/device_store.h"
@@ -28,23 +30,11 @@ using std::chrono::steady_clock;
 // The messages that make the device's table, as few as carry it.
 NetlinkMessages messages_of(const DatapathState& state, const std::string& guarded) {
   nft::Table table = nft::frame({guarded});
-  for (const auto& [vnid, intents] : state.networks) table.add(nft::network_part(vnid, intents));
-  for (const auto& [key, vm] : state.members) table.add(nft::member_part(key.vnid, *vm));
-  auto elements = std::exchange(table.elements, {});
+  table.add(nft::Parts(state, Layout(state)).next(std::numeric_limits<std::size_t>::max()));
   NetlinkMessages out;
   nft::put_begin(out);
-  for (const nft::Change& change : nft::creation(std::move(table))) {
-    nft::put(out, nft::bridge_table(), change, false);
-  }
-  for (auto it = elements.begin(); it != elements.end(); ++it) {
-    const auto& all = it->second;
-    for (std::size_t i = 0; i < all.size();) {
-      std::vector<const nft::Element*> some;
-      while (i < all.size() && some.size() < nft::kMostElements) some.push_back(&all[i++]);
-      const bool last = i == all.size() && std::next(it) == elements.end();
-      nft::put_elements(out, nft::bridge_table(), it->first, some, true, last);
-    }
-  }
+  nft::put(out, nft::bridge_table(), nft::AddTable{}, false);
+  nft::put_part(out, nft::bridge_table(), table);
   nft::put_end(out);
   return out;
 }

@@ -7,33 +7,46 @@
 
 namespace tenet::device {
 
+Layout::Layout(const DatapathState& state) {
+  for (const auto& [vnid, intents] : state.networks) set_network(vnid, intents);
+  for (const auto& [key, vm] : state.members) count(key.vnid, *vm, true);
+}
+
 void Layout::apply(const DatapathDelta& delta) {
   // VMs may stay behind their network for a moment, but not come before it.
   for (const auto& [key, change] : delta.members) {
     if (change.before) count(key.vnid, *change.before, false);
   }
-  for (const auto& [vnid, change] : delta.networks) set_network(vnid, change.after);
+  for (const auto& [vnid, change] : delta.networks) {
+    erase_sensor(vnid);
+    if (change.after) {
+      set_network(vnid, *change.after);
+    } else {
+      networks_.erase(vnid);
+    }
+  }
   for (const auto& [key, change] : delta.members) {
     if (change.after) count(key.vnid, *change.after, true);
   }
 }
 
-void Layout::set_network(Vnid vnid, const std::optional<std::vector<Intent>>& intents) {
-  if (const auto old = networks_.find(vnid);
-      old != networks_.end() && !old->second.sensor.empty()) {
-    --mirroring_;
-  }
-  if (!intents) {
-    networks_.erase(vnid);
-    return;
-  }
+// Before the network's intents change: it counts as mirroring no more.
+void Layout::erase_sensor(Vnid vnid) {
+  const auto old = networks_.find(vnid);
+  if (old == networks_.end() || old->second.sensor.empty()) return;
+  old->second.sensor.clear();
+  --mirroring_;
+}
+
+void Layout::set_network(Vnid vnid, const std::vector<Intent>& intents) {
   Network& network = networks_[vnid];
-  const Segment* segment = find_intent<Segment>(*intents);
+  const Segment* segment = find_intent<Segment>(intents);
   network.segment = segment == nullptr ? std::nullopt : std::optional(*segment);
-  network.snooping = find_intent<IgmpSnoop>(*intents) != nullptr;
-  const Mirror* mirror = find_intent<Mirror>(*intents);
-  network.sensor = mirror == nullptr ? "" : mirror->sensor;
-  if (mirror != nullptr) ++mirroring_;
+  network.snooping = find_intent<IgmpSnoop>(intents) != nullptr;
+  const Mirror* mirror = find_intent<Mirror>(intents);
+  if (mirror == nullptr) return;
+  network.sensor = mirror->sensor;
+  ++mirroring_;
 }
 
 void Layout::count(Vnid vnid, const Vm& vm, bool present) {
@@ -57,55 +70,71 @@ void Layout::count(Vnid vnid, const Vm& vm, bool present) {
 std::vector<DriverRefusal> Layout::refusals(const DatapathDelta& delta,
                                             const std::vector<std::string>& guarded) const {
   std::vector<DriverRefusal> out;
-  const auto refuse = [&](const auto& culprit, Code code, std::string text, Witness witness) {
-    out.push_back({culprit, {code, std::move(text), std::move(witness)}});
-  };
   for (const auto& [vnid, change] : delta.networks) {
-    if (!change.after) continue;
-    if (auto error = nft::expressible(*change.after)) out.push_back({vnid, *error});
-    const Network& network = networks_.at(vnid);
-    if (network.snooping && !network.segment) {
-      refuse(vnid, Code::unsupported,
-             "igmp-snooping needs virtual-network here: only a bridge of Tenet's own can snoop",
-             {.entry = "igmp-snooping"});
-    }
-    if (!network.sensor.empty() && network.unplaced > 0) {
-      refuse(vnid, Code::unsupported,
-             "intrusion-detection copies what passes a port, and " +
-                 counted(network.unplaced, "VM") + " of VNID " + vnid.text() + " name none",
-             {.entry = "intrusion-detection"});
-    }
+    if (change.after) refuse(vnid, *change.after, out);
   }
   for (const auto& [key, change] : delta.members) {
-    if (!change.after) continue;
-    const std::string& port = change.after->port;
-    const std::string entry = "vm " + text(key) + (port.empty() ? "" : " port " + port);
-    const Network& network = networks_.at(key.vnid);
-    if (port.empty()) {
-      if (network.sensor.empty()) continue;
-      refuse(key, Code::unsupported,
-             "intrusion-detection of VNID " + key.vnid.text() +
-                 " copies what passes a port: name the port of VM " + key.vm,
-             {.entry = entry, .against = "intrusion-detection"});
-      continue;
-    }
-    if (!nft::is_guarded(guarded, port)) {
-      refuse(key, Code::unsupported,
-             "port " + port + " is not guarded by this device; VMs may be on: " +
-                 (guarded.empty() ? "no port, see datapath.guarded-ports" : join(guarded, ", ")),
-             {.entry = entry});
-      continue;
-    }
-    for (const auto& [other, vms] : ports_.at(port)) {
-      if (other == key.vnid) continue;
-      refuse(key, Code::vm_conflict,
-             "port " + port + " is in use by VNID " + other.text() +
-                 ", and a port carries one network",
-             {.entry = entry, .against = "vnid " + other.text()});
-      break;
-    }
+    if (change.after) refuse(key, *change.after, guarded, out);
   }
   return out;
+}
+
+std::vector<DriverRefusal> Layout::refusals(const DatapathState& state,
+                                            const std::vector<std::string>& guarded) const {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, intents] : state.networks) refuse(vnid, intents, out);
+  for (const auto& [key, vm] : state.members) refuse(key, *vm, guarded, out);
+  return out;
+}
+
+void Layout::refuse(Vnid vnid, const std::vector<Intent>& intents,
+                    std::vector<DriverRefusal>& out) const {
+  const auto refuse = [&](std::string text, Witness witness) {
+    out.push_back({vnid, {Code::unsupported, std::move(text), std::move(witness)}});
+  };
+  if (auto error = nft::expressible(intents)) out.push_back({vnid, *error});
+  const Network& network = networks_.at(vnid);
+  if (network.snooping && !network.segment) {
+    refuse("igmp-snooping needs virtual-network here: only a bridge of Tenet's own can snoop",
+           {.entry = "igmp-snooping"});
+  }
+  if (!network.sensor.empty() && network.unplaced > 0) {
+    refuse("intrusion-detection copies what passes a port, and " + counted(network.unplaced, "VM") +
+               " of VNID " + vnid.text() + " name none",
+           {.entry = "intrusion-detection"});
+  }
+}
+
+void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::string>& guarded,
+                    std::vector<DriverRefusal>& out) const {
+  const std::string& port = vm.port;
+  const auto refuse = [&](Code code, std::string text, std::string against) {
+    const std::string entry = "vm " + device::text(key) + (port.empty() ? "" : " port " + port);
+    out.push_back({key, {code, std::move(text), {.entry = entry, .against = std::move(against)}}});
+  };
+  if (port.empty()) {
+    if (networks_.at(key.vnid).sensor.empty()) return;
+    refuse(Code::unsupported,
+           "intrusion-detection of VNID " + key.vnid.text() +
+               " copies what passes a port: name the port of VM " + key.vm,
+           "intrusion-detection");
+    return;
+  }
+  if (!nft::is_guarded(guarded, port)) {
+    refuse(Code::unsupported,
+           "port " + port + " is not guarded by this device; VMs may be on: " +
+               (guarded.empty() ? "no port, see datapath.guarded-ports" : join(guarded, ", ")),
+           "");
+    return;
+  }
+  for (const auto& [other, vms] : ports_.at(port)) {
+    if (other == key.vnid) continue;
+    refuse(
+        Code::vm_conflict,
+        "port " + port + " is in use by VNID " + other.text() + ", and a port carries one network",
+        "vnid " + other.text());
+    return;
+  }
 }
 
 std::optional<Vnid> Layout::owner(const std::string& port) const {

@@ -16,12 +16,15 @@ namespace tenet::device {
 class Layout {
  public:
   Layout() = default;
-  explicit Layout(const DatapathState& state) { apply(difference({}, state)); }
+  explicit Layout(const DatapathState& state);
 
   void apply(const DatapathDelta& delta);
   // What of an applied delta cannot be enforced here, whatever the kernel says. `guarded`: the
   // ports where VMs may be.
   std::vector<DriverRefusal> refusals(const DatapathDelta& delta,
+                                      const std::vector<std::string>& guarded) const;
+  // The same of all that is laid out.
+  std::vector<DriverRefusal> refusals(const DatapathState& state,
                                       const std::vector<std::string>& guarded) const;
 
   // The network whose VMs name the port, if there is one.
@@ -46,7 +49,11 @@ class Layout {
     std::set<std::string> ports;
     std::size_t unplaced = 0;  // VMs that name no port
   };
-  void set_network(Vnid vnid, const std::optional<std::vector<Intent>>& intents);
+  void set_network(Vnid vnid, const std::vector<Intent>& intents);
+  void erase_sensor(Vnid vnid);
+  void refuse(Vnid vnid, const std::vector<Intent>& intents, std::vector<DriverRefusal>& out) const;
+  void refuse(const MemberKey& key, const Vm& vm, const std::vector<std::string>& guarded,
+              std::vector<DriverRefusal>& out) const;
   void count(Vnid vnid, const Vm& vm, bool present);
 
   std::map<Vnid, Network> networks_;

@@ -17,6 +17,7 @@
 #include "device-agent/datapath/linux/linux_options.h"
 #include "device-agent/datapath/linux/netlink.h"
 #include "device-agent/datapath/linux/nft_transaction.h"
+#include "device-agent/datapath/linux/parts.h"
 #include "device-agent/datapath/linux/queues.h"
 #include "device-agent/datapath/linux/segments.h"
 
@@ -53,11 +54,12 @@ class LinuxDriver : public Driver {
   // ---- restore: linux_restore.cpp
   // Makes the kernel what `all` says, as far as it can.
   Result<Restored> make(const DatapathState& all);
-  DatapathState enforceable(const DatapathState& wanted, std::vector<DriverRefusal>& missing);
-  // What was sent. `anew`: whatever is there is replaced as a whole.
-  Result<nft::Transaction> commit_tables(const DatapathState& wanted, bool anew);
-  nft::Table wanted_table(const DatapathState& wanted) const;
-  Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted, bool anew);
+  // Says what differed. `anew`: whatever is there is replaced as a whole.
+  Result<std::vector<std::string>> commit_tables(const DatapathState& wanted, bool anew);
+  Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted, nft::Parts& parts,
+                          bool anew);
+  // The rest of them. False: the kernel refuses something. Errors: io.
+  Result<bool> load(nft::Parts& parts);
   void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
   Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
   // What ports lack of guards and copies. Errors: io.

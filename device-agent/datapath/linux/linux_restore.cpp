@@ -1,9 +1,12 @@
 // LinuxDriver: the kernel as it is to be, whatever it was.
 #include <cstring>
+#include <future>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/parts.h"
 #include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
@@ -60,46 +63,9 @@ bool add_table(nft::Transaction& out, const nft::TableName& name, std::optional<
   return true;
 }
 
-}  // namespace
-
-Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
-  layout_ = Layout(wanted);
-  auto restored = make(wanted);
-  // The layout speaks for all that is acknowledged, also for what could not be made again.
-  lacking_ = !restored || !restored->missing.empty();
-  if (lacking_) layout_ = Layout(wanted);
-  return restored;
-}
-
-Result<Restored> LinuxDriver::make(const DatapathState& all) {
-  Restored out;
-  const DatapathState wanted = enforceable(all, out.missing);
-  if (!out.missing.empty()) layout_ = Layout(wanted);
-  auto transaction = commit_tables(wanted, false);
-  if (!transaction) return fail(transaction.error());
-  auto leases =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
-  if (!leases) return fail(leases.error());
-  leases_ = *std::move(leases);
-  out.repaired = counted_texts(*transaction);
-  auto sensors = without_sensor();
-  if (!sensors) return fail(sensors.error());
-  std::move(sensors->begin(), sensors->end(), std::back_inserter(out.missing));
-  // Rules come before ports, so that no port is open for a moment.
-  auto segments = segments_.restore(layout_.plans(), out.repaired);
-  if (!segments) return fail(segments.error());
-  for (const auto& [vnid, error] : *segments) out.missing.push_back({vnid, error});
-  for (const QueueOptions& queue : options_.queues) {
-    if (auto made = make_queue(queue, out.repaired); !made) return fail(made.error());
-  }
-  return out;
-}
-
 // What cannot be enforced at all is left out, and so has no traffic. It shall not keep the guards
 // down, nor the other networks waiting.
-DatapathState LinuxDriver::enforceable(const DatapathState& wanted,
-                                       std::vector<DriverRefusal>& missing) {
-  missing = layout_.refusals(difference({}, wanted), options_.guarded_ports);
+DatapathState without(const DatapathState& wanted, const std::vector<DriverRefusal>& missing) {
   DatapathState out = wanted;
   for (const DriverRefusal& refusal : missing) {
     if (const auto* key = std::get_if<MemberKey>(&refusal.culprit)) {
@@ -113,19 +79,72 @@ DatapathState LinuxDriver::enforceable(const DatapathState& wanted,
   return out;
 }
 
-Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted, bool anew) {
+// Rules and elements that come with the tables themselves, if there is nothing of ours. What is
+// larger comes in parts. Until they are there packets of their VMs end at the guards.
+constexpr std::size_t kFirstPart = 4096;
+
+}  // namespace
+
+Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
+  layout_ = Layout(wanted);
+  auto restored = make(wanted);
+  // The layout speaks for all that is acknowledged, also for what could not be made again.
+  lacking_ = !restored || !restored->missing.empty();
+  if (lacking_) layout_ = Layout(wanted);
+  return restored;
+}
+
+Result<Restored> LinuxDriver::make(const DatapathState& all) {
+  Restored out;
+  out.missing = layout_.refusals(all, options_.guarded_ports);
+  DatapathState reduced;
+  if (!out.missing.empty()) {
+    reduced = without(all, out.missing);
+    layout_ = Layout(reduced);
+  }
+  auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);
+  if (!repaired) return fail(repaired.error());
+  out.repaired = *std::move(repaired);
+  auto leases =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!leases) return fail(leases.error());
+  leases_ = *std::move(leases);
+  auto sensors = without_sensor();
+  if (!sensors) return fail(sensors.error());
+  std::move(sensors->begin(), sensors->end(), std::back_inserter(out.missing));
+  // Rules come before ports, so that no port is open for a moment.
+  auto segments = segments_.restore(layout_.plans(), out.repaired);
+  if (!segments) return fail(segments.error());
+  for (const auto& [vnid, error] : *segments) out.missing.push_back({vnid, error});
+  for (const QueueOptions& queue : options_.queues) {
+    if (auto made = make_queue(queue, out.repaired); !made) return fail(made.error());
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState& wanted,
+                                                            bool anew) {
   nft::Transaction transaction;
   auto before = nft::read_generation(sockets_.netfilter);
   if (!before) return fail(before.error());
+  std::optional<nft::Parts> parts;
   // Tables that nobody has touched need not be read, however large they are.
   if (generation_ != *before || anew) {
-    if (auto added = add_tables(transaction, wanted, anew); !added) return fail(added.error());
+    parts.emplace(wanted, layout_);
+    auto added = add_tables(transaction, wanted, *parts, anew);
+    if (!added) return fail(added.error());
   }
   if (auto ports = add_ports(transaction); !ports) return fail(ports.error());
   generation_ = *before;
   auto refused = commit(transaction);
   if (!refused) return fail(refused.error());
-  if (refused->empty()) return transaction;
+  bool taken = refused->empty();
+  if (taken && parts) {
+    auto loaded = load(*parts);
+    if (!loaded) return fail(loaded.error());
+    taken = *loaded;
+  }
+  if (taken) return counted_texts(transaction);
   generation_ = std::nullopt;
   // Others may have left something that cannot be taken out piece by piece.
   if (!anew) return commit_tables(wanted, true);
@@ -133,16 +152,38 @@ Result<nft::Transaction> LinuxDriver::commit_tables(const DatapathState& wanted,
                                      std::strerror(refused->front().number));
 }
 
-nft::Table LinuxDriver::wanted_table(const DatapathState& wanted) const {
-  nft::Table out = nft::frame(options_.guarded_ports);
-  for (const auto& [vnid, intents] : wanted.networks) out.add(nft::network_part(vnid, intents));
-  for (const auto& [key, vm] : wanted.members) out.add(nft::member_part(key.vnid, *vm));
-  for (const auto& [port, vnid] : layout_.ports()) out.add(nft::port_part(vnid, port));
-  return out;
+// While the kernel takes one part, the next is made: it needs twice as long. So each may be twice
+// as large as the one before, and there are few, since with each the kernel looks at all chains.
+Result<bool> LinuxDriver::load(nft::Parts& parts) {
+  using Answer = Result<std::vector<NetlinkError>>;
+  const auto known = std::exchange(generation_, std::nullopt);
+  std::uint32_t transactions = 0;
+  std::future<Answer> on_its_way;
+  const auto arrive = [&]() -> Result<bool> {
+    if (!on_its_way.valid()) return true;
+    const Answer refused = on_its_way.get();
+    if (!refused) return fail(refused.error());
+    return refused->empty();
+  };
+  for (std::size_t size = 2 * kFirstPart; !parts.done(); size *= 2) {
+    NetlinkMessages messages;
+    nft::put_begin(messages);
+    nft::put_part(messages, nft::bridge_table(), parts.next(size));
+    nft::put_end(messages);
+    if (auto taken = arrive(); !taken || !*taken) return taken;
+    ++transactions;
+    on_its_way = std::async(
+        [this, messages = std::move(messages)] { return sockets_.netfilter.transact(messages); });
+  }
+  if (auto taken = arrive(); !taken || !*taken) return taken;
+  auto now = nft::read_generation(sockets_.netfilter);
+  if (now && known && *now == *known + transactions) generation_ = *now;
+  return true;
 }
 
+// All that the kernel lacks; only the first of `parts`, if it has nothing.
 Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState& wanted,
-                                     bool anew) {
+                                     nft::Parts& parts, bool anew) {
   auto stack = nft::read_table(sockets_.netfilter, nft::stack_table());
   if (!stack) return fail(stack.error());
   add_table(out, nft::stack_table(), *std::move(stack), nft::stack_frame(options_.guarded_ports),
@@ -157,7 +198,9 @@ Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState&
         nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
     if (leases) leases_ = *std::move(leases);
   }
-  if (add_table(out, nft::bridge_table(), *std::move(bridge), wanted_table(wanted), anew)) {
+  nft::Table table = nft::frame(options_.guarded_ports);
+  table.add(parts.next(*bridge || anew ? std::numeric_limits<std::size_t>::max() : kFirstPart));
+  if (add_table(out, nft::bridge_table(), *std::move(bridge), std::move(table), anew)) {
     add_leases(out, wanted);
   }
   return {};

@@ -11,10 +11,13 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <new>
+#include <span>
+#include <utility>
 
 #include "device-agent/datapath/linux/nft_expressions.h"
 
@@ -189,23 +192,24 @@ class Put {
     write(NFT_MSG_DELRULE, 0,
           [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
   }
-  void operator()(const AddRule& c) const {
-    const RulePtr rule = named_rule(c.chain);
-    for (const Expression& expression : c.rule.expressions) {
+  void operator()(const AddRule& c) const { rule(c.chain, c.rule); }
+  void operator()(const AddElement& c) const { one(c.set, c.element, true); }
+  void operator()(const RemoveElement& c) const { one(c.set, c.element, false); }
+
+  void rule(const std::string& chain, const Rule& added) const {
+    const RulePtr rule = named_rule(chain);
+    for (const Expression& expression : added.expressions) {
       nftnl_rule_add_expr(rule.get(), to_nftnl(expression));
     }
-    if (!c.rule.comment.empty()) {
-      const std::string data = comment_data(c.rule.comment);
+    if (!added.comment.empty()) {
+      const std::string data = comment_data(added.comment);
       nftnl_rule_set_data(rule.get(), NFTNL_RULE_USERDATA, data.data(),
                           static_cast<std::uint32_t>(data.size()));
     }
     write(NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
           [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, rule.get()); });
   }
-  void operator()(const AddElement& c) const { elements(c.set, {&c.element}, true); }
-  void operator()(const RemoveElement& c) const { elements(c.set, {&c.element}, false); }
-
-  void elements(const std::string& name, const std::vector<const Element*>& elements,
+  void elements(const std::string& name, std::span<const Element* const> elements,
                 bool added) const {
     const SetPtr set = named_set(name);
     for (const Element* element : elements) {
@@ -222,6 +226,10 @@ class Put {
       fill(nftnl_nlmsg_build_hdr(buffer, type, family_of(table_),
                                  static_cast<std::uint16_t>(flags | answer_), sequence));
     });
+  }
+  void one(const std::string& set, const Element& element, bool added) const {
+    const Element* const all = &element;
+    elements(set, {&all, 1}, added);
   }
   void table(std::uint16_t type, std::uint16_t flags) const {
     const TablePtr table = made<TablePtr>(nftnl_table_alloc());
@@ -335,21 +343,24 @@ Rule read_rule(nftnl_rule* rule) {
   return out;
 }
 
+// Chain by chain: the kernel writes a dump in pieces, and for each it counts all rules again from
+// the first, so that one dump of a large table takes quadratic time.
 Result<void> read_rules(NetlinkSocket& socket, const TableName& name, Table& out) {
   const RulePtr asked = made<RulePtr>(nftnl_rule_alloc());
   nftnl_rule_set_str(asked.get(), NFTNL_RULE_TABLE, name.name.c_str());
   bool readable = true;
-  auto read = socket.dump(
-      request(name, NFT_MSG_GETRULE, NLM_F_DUMP,
-              [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, asked.get()); }),
-      [&](const nlmsghdr* message) {
-        const RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
-        readable = readable && nftnl_rule_nlmsg_parse(message, rule.get()) == 0;
-        if (!readable || nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE) != name.name) return;
-        out.chains[nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN)].rules.push_back(
-            read_rule(rule.get()));
-      });
-  if (!read) return read;
+  for (auto& [chain_name, chain] : out.chains) {
+    nftnl_rule_set_str(asked.get(), NFTNL_RULE_CHAIN, chain_name.c_str());
+    auto read = socket.dump(
+        request(name, NFT_MSG_GETRULE, NLM_F_DUMP,
+                [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, asked.get()); }),
+        [&, &rules = chain.rules](const nlmsghdr* message) {
+          const RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
+          readable = readable && nftnl_rule_nlmsg_parse(message, rule.get()) == 0;
+          if (readable) rules.push_back(read_rule(rule.get()));
+        });
+    if (!read) return read;
+  }
   if (!readable) return unreadable("rule");
   return {};
 }
@@ -409,6 +420,27 @@ void put(NetlinkMessages& out, const TableName& table, const Change& change, boo
 void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
                   const std::vector<const Element*>& elements, bool added, bool last) {
   Put(out, table, last).elements(set, elements, added);
+}
+
+void put_part(NetlinkMessages& out, const TableName& table, const Table& part) {
+  bool answer = true;
+  const auto put = [&] { return Put(out, table, std::exchange(answer, false)); };
+  for (const auto& [name, spec] : part.sets) put()(AddSet{name, spec});
+  for (const auto& [name, chain] : part.chains) put()(AddChain{name, chain.hook});
+  // Elements point at chains, and rules at both.
+  for (const auto& [set, elements] : part.elements) {
+    std::vector<const Element*> all;
+    all.reserve(elements.size());
+    for (const Element& element : elements) all.push_back(&element);
+    for (std::span<const Element* const> left = all; !left.empty();) {
+      const auto some = left.first(std::min(left.size(), kMostElements));
+      put().elements(set, some, true);
+      left = left.subspan(some.size());
+    }
+  }
+  for (const auto& [name, chain] : part.chains) {
+    for (const Rule& rule : chain.rules) put().rule(name, rule);
+  }
 }
 
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,

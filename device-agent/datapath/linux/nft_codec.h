@@ -15,6 +15,9 @@ void put_begin(NetlinkMessages& out);
 void put(NetlinkMessages& out, const TableName& table, const Change& change, bool last);
 void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
                   const std::vector<const Element*>& elements, bool added, bool last);
+// All of a part of a table that the kernel has nothing of, with a message for many elements. Its
+// first change asks for an answer. The table itself is there, or was put before.
+void put_part(NetlinkMessages& out, const TableName& table, const Table& part);
 void put_end(NetlinkMessages& out);
 
 // As many elements fit into one message.

@@ -1,0 +1,33 @@
+// What the bridge table holds of networks and VMs, in parts that the kernel can take one after the
+// other: each is a state that associations one by one could have led to.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "common/core/vnid.h"
+#include "device-agent/datapath/driver.h"
+#include "device-agent/datapath/linux/layout.h"
+#include "device-agent/datapath/linux/table.h"
+
+namespace tenet::device::nft {
+
+class Parts {
+ public:
+  // Of `wanted`, which outlives this, and whose layout that is.
+  Parts(const DatapathState& wanted, const Layout& layout);
+
+  bool done() const;
+  // At least so many rules and elements, or all that is left.
+  Table next(std::size_t least);
+
+ private:
+  const DatapathState& wanted_;
+  std::map<std::string, Vnid> ports_;
+  std::map<Vnid, std::vector<Intent>>::const_iterator network_;
+  std::map<MemberKey, VmPtr>::const_iterator member_;
+  std::map<std::string, Vnid>::const_iterator port_;
+};
+
+}  // namespace tenet::device::nft
