@@ -63,8 +63,8 @@ Result<CommandOutput> list_vms(const CommandServices& services, const CommandInp
     if (*filter && **filter != vnid) continue;
     for (const ServerName& server : network.claims) {
       const std::string until = "until " + utc_text(services.core.reserved_until(server));
-      for (const auto& [id, vm] : services.core.view(server).at(vnid).vms) {
-        out.rows.push_back({vnid.text(), id, vm->mac.text(), addresses_text(*vm), vm->port,
+      for (const VmPtr& vm : services.core.view(server).at(vnid).vms) {
+        out.rows.push_back({vnid.text(), vm->id, vm->mac.text(), addresses_text(*vm), vm->port,
                             std::string(state_name(vm->state)), vm->reserve ? until : "no",
                             server});
       }
@@ -132,10 +132,9 @@ VmPtr find_vm(const DeviceCore& core, const DeviceCore::Network& network, Vnid v
               const VmId& id) {
   VmPtr out;
   for (const ServerName& server : network.claims) {
-    const auto& vms = core.view(server).at(vnid).vms;
-    const auto found = vms.find(id);
-    if (found == vms.end()) continue;
-    if (!out || found->second->state == VmState::associated) out = found->second;
+    const VmPtr* found = core.view(server).at(vnid).vms.find(id);
+    if (found == nullptr) continue;
+    if (!out || (*found)->state == VmState::associated) out = *found;
   }
   return out;
 }

@@ -182,7 +182,7 @@ OperationResult DeviceCore::withdraw(const ServerName& server, Vnid vnid) {
   const auto network = own.find(vnid);
   if (network == own.end()) return std::nullopt;
   std::vector<VmId> ids;
-  for (const auto& [id, vm] : network->second.vms) ids.push_back(id);
+  for (const VmPtr& vm : network->second.vms) ids.push_back(vm->id);
   for (const VmId& id : ids) set_vm(server, vnid, id, nullptr);
   end_claim(server, vnid);
   return std::nullopt;
@@ -309,8 +309,8 @@ VmPtr DeviceCore::find_vm(const ServerName& server, Vnid vnid, const VmId& vm) c
   const DeviceView& own = view(server);
   const auto network = own.find(vnid);
   if (network == own.end()) return nullptr;
-  const auto found = network->second.vms.find(vm);
-  return found == network->second.vms.end() ? nullptr : found->second;
+  const VmPtr* found = network->second.vms.find(vm);
+  return found == nullptr ? nullptr : *found;
 }
 
 std::string DeviceCore::describe_owner(const MemberKey& key) const {
@@ -420,15 +420,15 @@ void DeviceCore::put_vm(const ServerName& server, Vnid vnid, const VmId& id, con
   Network& network = networks_.at(vnid);
   Server& record = servers_.at(server);
   auto& vms = record.view.at(vnid).vms;
-  if (const auto old = vms.find(id); old != vms.end()) {
-    if (old->second->reserve) --record.reservations;
-    count_vm(network, vnid, *old->second, false);
-    vms.erase(old);
+  if (const VmPtr* old = vms.find(id)) {
+    if ((*old)->reserve) --record.reservations;
+    count_vm(network, vnid, **old, false);
+    if (!vm) vms.erase(id);
   }
   if (vm) {
     if (vm->reserve) ++record.reservations;
     count_vm(network, vnid, *vm, true);
-    vms.emplace(id, vm);
+    vms.put(vm);
   }
 }
 
@@ -505,8 +505,8 @@ DatapathState DeviceCore::datapath_state() const {
   for (const auto& [vnid, network] : networks_) out.networks[vnid] = network.intents;
   for (const auto& [name, server] : servers_) {
     for (const auto& [vnid, network] : server.view) {
-      for (const auto& [id, vm] : network.vms) {
-        if (vm->state == VmState::associated) out.members[{vnid, id}] = vm;
+      for (const VmPtr& vm : network.vms) {
+        if (vm->state == VmState::associated) out.members[{vnid, vm->id}] = vm;
       }
     }
   }

@@ -26,8 +26,8 @@ std::vector<DeviceChanges::Member> DeviceCore::expire(WallTime now) {
     if (server.contact.heard > now) set_contact(name, {server.contact.last, now});
     if (reserved_until(name) > now) continue;
     for (const auto& [vnid, network] : server.view) {
-      for (const auto& [id, vm] : network.vms) {
-        if (vm->reserve) ended.push_back({name, {vnid, id}});
+      for (const VmPtr& vm : network.vms) {
+        if (vm->reserve) ended.push_back({name, {vnid, vm->id}});
       }
     }
   }

@@ -3,25 +3,41 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
-#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
 
 #include "common/core/jid.h"
 #include "common/core/policy.h"
-#include "common/core/vm.h"
+#include "common/core/vm_set.h"
 #include "server-agent/device_set.h"
 
 namespace tenet::server {
 
+// The server that a VM migrates away from, and the devices where that is still to be said. Said
+// once more after it is done, it would take the VM back from where it migrated to later (law 3).
+struct Takeover {
+  Jid from;
+  DeviceSet devices;  // never empty
+};
+
 struct PlacedVm {
   VmPtr vm;
   DeviceSet devices;
-  // The server that the VM migrates away from, and the devices where that is still to be said. Said
-  // once more after it is done, it would take the VM back from where it migrated to later (law 3).
-  std::optional<Jid> from = {};
-  DeviceSet takeover = {};
+  std::shared_ptr<const Takeover> takeover = {};  // nullptr: none, as with nearly all
+
+  // The server to take the VM over from on that device, if that is still to be said.
+  std::optional<Jid> taken_from(const DeviceName& device) const {
+    if (!takeover || !takeover->devices.contains(device)) return std::nullopt;
+    return takeover->from;
+  }
 };
+inline const VmId& vm_id(const PlacedVm& placed) {
+  return placed.vm->id;
+}
 
 struct Network {
   PolicyPtr policy;
@@ -30,7 +46,7 @@ struct Network {
   // then on the VMs carry the claim, and with the last one the policy is withdrawn (the seed,
   // steps 202 to 204).
   std::set<DeviceName> announced;
-  std::map<VmId, PlacedVm, std::less<>> vms;
+  VmSet<PlacedVm> vms;
   std::map<DeviceName, std::size_t> vms_on;  // counts, never zero
 
   bool wanted_on(const DeviceName& device) const {
@@ -58,8 +74,25 @@ class Desired {
   const PlacedVm* end_takeover(Vnid vnid, const VmId& vm, const DeviceName& device);
 
  private:
+  // A VM of networks_, by its MAC.
+  struct Owner {
+    Vnid vnid;
+    const Vm* vm;
+  };
+  struct HashMac {
+    using is_transparent = void;
+    std::size_t operator()(const Mac& mac) const noexcept;
+    std::size_t operator()(const Owner& owner) const noexcept { return (*this)(owner.vm->mac); }
+  };
+  struct SameMac {
+    using is_transparent = void;
+    bool operator()(const Owner& a, const Owner& b) const { return a.vm->mac == b.vm->mac; }
+    bool operator()(const Owner& a, const Mac& b) const { return a.vm->mac == b; }
+    bool operator()(const Mac& a, const Owner& b) const { return a == b.vm->mac; }
+  };
+
   std::map<Vnid, Network> networks_;
-  std::multimap<Mac, std::pair<Vnid, VmPtr>> macs_;
+  std::unordered_multiset<Owner, HashMac, SameMac> macs_;
 };
 
 }  // namespace tenet::server

@@ -103,13 +103,13 @@ void DeviceLink::go_live(LinkContext& context) {
   for (const auto& [vnid, network] : context.desired.networks()) {
     if (!network.wanted_on(name_)) continue;
     dirty_.insert({vnid, {}});
-    for (const auto& [id, vm] : network.vms) {
-      if (vm.devices.contains(name_)) dirty_.insert({vnid, id});
+    for (const PlacedVm& vm : network.vms) {
+      if (vm.devices.contains(name_)) dirty_.insert({vnid, vm.vm->id});
     }
   }
   for (const auto& [vnid, network] : acknowledged_) {
     dirty_.insert({vnid, {}});
-    for (const auto& [id, vm] : network.vms) dirty_.insert({vnid, id});
+    for (const VmPtr& vm : network.vms) dirty_.insert({vnid, vm->id});
   }
   note_takeovers(context.desired);
 }
@@ -386,16 +386,13 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
     WantedNetwork& want = wanted[vnid];
     want.policy = policy;
     if (id.empty()) continue;
-    const auto vm = network->vms.find(id);
-    const bool wants = vm != network->vms.end() && vm->second.devices.contains(name_);
-    if (wants && is_refused({vnid, id}, nullptr, vm->second.vm)) continue;
-    if (wants) {
-      const bool takes_over = vm->second.takeover.contains(name_);
-      want.vms[id] = {vm->second.vm, takes_over ? vm->second.from : std::nullopt};
-    }
+    const PlacedVm* vm = network->vms.find(id);
+    const bool wants = vm != nullptr && vm->devices.contains(name_);
+    if (wants && is_refused({vnid, id}, nullptr, vm->vm)) continue;
+    if (wants) want.vms[id] = {vm->vm, vm->taken_from(name_)};
     if (has == acknowledged_.end()) continue;
-    const auto known = has->second.vms.find(id);
-    if (known != has->second.vms.end()) acknowledged[vnid].vms[id] = known->second;
+    const VmPtr* known = has->second.vms.find(id);
+    if (known != nullptr) acknowledged[vnid].vms.put(*known);
   }
   return {std::move(wanted), std::move(acknowledged)};
 }
@@ -404,11 +401,11 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
 void DeviceLink::note_takeovers(const Desired& desired) {
   for (const Key& key : dirty_) {
     const PlacedVm* vm = key.second.empty() ? nullptr : desired.find(key.first, key.second);
-    if (vm == nullptr || !vm->takeover.contains(name_)) continue;
+    if (vm == nullptr || !vm->taken_from(name_)) continue;
     const auto network = acknowledged_.find(key.first);
     if (network == acknowledged_.end()) continue;
-    const auto has = network->second.vms.find(key.second);
-    if (has != network->second.vms.end() && same(has->second, vm->vm)) taken_over_.push_back(key);
+    const VmPtr* has = network->second.vms.find(key.second);
+    if (has != nullptr && same(*has, vm->vm)) taken_over_.push_back(key);
   }
 }
 
@@ -524,12 +521,12 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
   }
   const VmPtr known = [&]() -> VmPtr {
     if (has == acknowledged_.end()) return nullptr;
-    const auto vm = has->second.vms.find(id);
-    return vm == has->second.vms.end() ? nullptr : vm->second;
+    const VmPtr* vm = has->second.vms.find(id);
+    return vm == nullptr ? nullptr : *vm;
   }();
   const PlacedVm* vm = desired.find(vnid, id);
   if (vm == nullptr || !vm->devices.contains(name_)) return known ? open() : Delivery::enforced;
-  if (same(known, vm->vm) && !vm->takeover.contains(name_)) return Delivery::enforced;
+  if (same(known, vm->vm) && !vm->taken_from(name_)) return Delivery::enforced;
   if (refusal(key, nullptr, vm->vm)) return Delivery::refused;
   // A VM that is wanted has its network.
   if (has == acknowledged_.end() && refusal({vnid, {}}, desired.find(vnid)->policy, nullptr)) {

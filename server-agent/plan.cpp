@@ -17,8 +17,8 @@ void plan_network(Vnid vnid, const WantedNetwork& wanted, const NetworkView* ack
     // A takeover is asked for even of what the device acknowledged: who took it away since, tells
     // us nothing.
     if (acknowledged != nullptr && !vm.from) {
-      const auto has = acknowledged->vms.find(id);
-      if (has != acknowledged->vms.end() && same(has->second, vm.vm)) continue;
+      const VmPtr* has = acknowledged->vms.find(id);
+      if (has != nullptr && same(*has, vm.vm)) continue;
     }
     associations.push_back({vnid, vm.vm, vm.from});
   }
@@ -51,8 +51,8 @@ std::vector<Operation> plan(const Wanted& wanted, const DeviceView& acknowledged
       out.emplace_back(PolicyWithdraw{vnid});
       continue;
     }
-    for (const auto& [id, vm] : network.vms) {
-      if (!want->second.vms.contains(id)) out.emplace_back(Dissociate{vnid, id});
+    for (const VmPtr& vm : network.vms) {
+      if (!want->second.vms.contains(vm->id)) out.emplace_back(Dissociate{vnid, vm->id});
     }
   }
   for (const auto& [vnid, network] : wanted) {
@@ -80,7 +80,7 @@ void acknowledge(DeviceView& acknowledged, const std::vector<Operation>& operati
       acknowledged.erase(withdraw->vnid);
     } else if (const auto* associate = std::get_if<Associate>(&operations[i])) {
       if (associate->policy) has_policy(associate->policy);
-      acknowledged[associate->vnid].vms[associate->vm->id] = associate->vm;
+      acknowledged[associate->vnid].vms.put(associate->vm);
     } else {
       const auto& dissociate = std::get<Dissociate>(operations[i]);
       const auto network = acknowledged.find(dissociate.vnid);

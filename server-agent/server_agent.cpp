@@ -1,5 +1,7 @@
 #include "server-agent/server_agent.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <asio/post.hpp>
 
@@ -80,15 +82,18 @@ xmpp::SessionHandlers ServerAgent::handlers() {
     log(why);
     post([this](ServerCore& core) {
       for (const Jid& device : config_.devices) core.device_unavailable(device);
+      coming_.clear();
     });
   };
   out.presence = [this, log = out.presence](const Jid& peer, bool available) {
     log(peer, available);
-    post([peer, available](ServerCore& core) {
+    post([this, peer, available](ServerCore& core) {
       if (available) {
         core.device_available(peer);
+        coming_.insert(peer);
       } else {
         core.device_unavailable(peer);
+        coming_.erase(peer);
       }
     });
   };
@@ -127,6 +132,17 @@ void ServerAgent::perform() {
   for (const PeerQuery& query : effects->queries) perform(query);
   for (const Timer& timer : effects->timers) perform(timer);
   for (const Answered& answered : effects->answers) perform(answered);
+  if (!coming_.empty()) tidy_up();
+}
+
+// To compare with a device takes as much memory for a moment as all its VMs, spread between what
+// stays. Once all who came are in sync it goes back to the system.
+void ServerAgent::tidy_up() {
+  std::erase_if(coming_, [this](const Jid& device) {
+    const auto link = core_.links().find(device);
+    return link == core_.links().end() || link->second.synchronized();
+  });
+  if (coming_.empty()) ::malloc_trim(0);
 }
 
 void ServerAgent::perform(const Send& send) {

@@ -4,6 +4,7 @@
 
 #include <asio/steady_timer.hpp>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -40,6 +41,7 @@ class ServerAgent {
   void perform(const PeerQuery& query);
   void perform(const Answered& answered);
   void perform(const Timer& timer);
+  void tidy_up();
   void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
   xmpp::SessionHandlers handlers();
   void reload();
@@ -53,6 +55,7 @@ class ServerAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   bool scheduled_ = false;
+  std::set<Jid> coming_;  // devices that are there, and not in sync yet
   asio::steady_timer store_retry_;
   bool store_failing_ = false;
   CommandId next_command_ = 0;

@@ -291,10 +291,10 @@ Result<CommandOutput> list_vms(const ServerCore& core, const CommandInput& in) {
                     {"vnid", "vm", "mac", "ip", "port", "state", "device", "delivery", "detail"}};
   for (const auto& [vnid, network] : core.desired().networks()) {
     if (*filter && **filter != vnid) continue;
-    for (const auto& [id, placed] : network.vms) {
+    for (const PlacedVm& placed : network.vms) {
       const Vm& vm = *placed.vm;
-      for (const Receipt& r : core.receipts(vnid, id)) {
-        out.rows.push_back({vnid.text(), id, vm.mac.text(), addresses_text(vm), vm.port,
+      for (const Receipt& r : core.receipts(vnid, vm.id)) {
+        out.rows.push_back({vnid.text(), vm.id, vm.mac.text(), addresses_text(vm), vm.port,
                             std::string(state_name(vm.state)), r.device.text(),
                             std::string(delivery_name(r.delivery)), detail(r.error)});
       }

@@ -14,8 +14,8 @@ DeviceView belief(const Desired& desired, const DeviceName& device) {
     if (!network.wanted_on(device)) continue;
     NetworkView& view = out[vnid];
     view.stamp = network.policy->stamp();
-    for (const auto& [id, vm] : network.vms) {
-      if (vm.devices.contains(device)) view.vms.emplace_hint(view.vms.end(), id, vm.vm);
+    for (const PlacedVm& vm : network.vms) {
+      if (vm.devices.contains(device)) view.vms.put(vm.vm);
     }
   }
   return out;

@@ -141,8 +141,8 @@ Result<void> ServerCore::run(CommandId id, const DeleteNetwork& command) {
   if (network == nullptr) return fail(unknown_network(command.vnid));
   if (!network->vms.empty()) {
     std::vector<std::string> names;
-    for (const auto& [vm, placed] : network->vms) {
-      if (names.size() < 3) names.push_back(vm);
+    for (const PlacedVm& placed : network->vms) {
+      if (names.size() < 3) names.push_back(placed.vm->id);
     }
     return fail(Code::vm_conflict,
                 "network " + command.vnid.text() + " still has " +
@@ -175,7 +175,7 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
   std::optional<PlacedVm> before;
   if (const PlacedVm* old = desired_.find(vnid, name)) {
     // Asked to take over, it does so again: another server may have the VM by now.
-    const bool same = *old->vm == *vm.vm && old->devices == vm.devices && !vm.from;
+    const bool same = *old->vm == *vm.vm && old->devices == vm.devices && !vm.takeover;
     if (!same && !may_exist) {
       return fail(Code::vm_conflict,
                   "VM " + name + " exists in network " + vnid.text() +
@@ -287,8 +287,10 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     // The VM carries the claim, so that the policy goes just where the VM goes.
     if (auto made = create_network(id, policy, *devices, false); !made) return made;
   }
-  PlacedVm placed{std::make_shared<const Vm>(*vm), *devices, command.from};
-  if (command.from) placed.takeover = *devices;
+  PlacedVm placed{std::make_shared<const Vm>(*vm), *devices};
+  if (command.from) {
+    placed.takeover = std::make_shared<const Takeover>(Takeover{*command.from, placed.devices});
+  }
   return place_vm(id, command.vnid, placed, true);
 }
 

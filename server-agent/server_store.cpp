@@ -107,8 +107,9 @@ struct ServerStore::Impl {
         store::bind_vm(statement, 3, *placed->vm);
         const int next = 3 + store::kVmColumnCount;
         statement.bind(next, devices_column(placed->devices));
-        statement.bind(next + 1, placed->from ? placed->from->text() : std::string());
-        statement.bind(next + 2, devices_column(placed->takeover));
+        const Takeover takeover = placed->takeover ? *placed->takeover : Takeover{};
+        statement.bind(next + 1, takeover.from.text());
+        statement.bind(next + 2, devices_column(takeover.devices));
       }
       statement.run();
     }
@@ -124,8 +125,10 @@ struct ServerStore::Impl {
     store::each_row(database, kVm, [&](const Statement& row) {
       const int next = 2 + store::kVmColumnCount;
       PlacedVm placed{store::read_vm(row, row.text(1), 2), read_devices(row, next)};
-      if (const std::string from = row.text(next + 1); !from.empty()) placed.from = read_jid(from);
-      placed.takeover = read_devices(row, next + 2);
+      if (const std::string from = row.text(next + 1); !from.empty()) {
+        placed.takeover =
+            std::make_shared<const Takeover>(Takeover{read_jid(from), read_devices(row, next + 2)});
+      }
       const Vnid vnid = store::vnid_column(row, 0);
       if (out.find(vnid) == nullptr) {
         throw DamageError("VM " + placed.vm->id + " is in the network " + vnid.text() +

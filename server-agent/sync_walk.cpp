@@ -113,7 +113,7 @@ void SyncWalk::absorb(const VmNode& node) {
     return;
   }
   for (const auto& leaf : own.below(node.path)) network.vms.erase(leaf.value->id);
-  for (const VmPtr& vm : std::get<1>(node.below)) network.vms[vm->id] = vm;
+  for (const VmPtr& vm : std::get<1>(node.below)) network.vms.put(vm);
 }
 
 }  // namespace tenet::server

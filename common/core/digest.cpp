@@ -10,10 +10,9 @@ constexpr std::string_view kHex = "0123456789abcdef";
 }  // namespace
 
 bool operator==(const NetworkView& a, const NetworkView& b) {
-  return a.stamp == b.stamp && std::equal(a.vms.begin(), a.vms.end(), b.vms.begin(), b.vms.end(),
-                                          [](const auto& x, const auto& y) {
-                                            return x.second == y.second || *x.second == *y.second;
-                                          });
+  return a.stamp == b.stamp &&
+         std::equal(a.vms.begin(), a.vms.end(), b.vms.begin(), b.vms.end(),
+                    [](const auto& x, const auto& y) { return x == y || *x == *y; });
 }
 
 Sha256 digest(const Vm& vm) {
@@ -109,7 +108,7 @@ std::vector<TreeLeaf<Vnid>> network_leaves(const DeviceView& view) {
 std::vector<TreeLeaf<VmPtr>> vm_leaves(const NetworkView& network) {
   std::vector<TreeLeaf<VmPtr>> out;
   out.reserve(network.vms.size());
-  for (const auto& [id, vm] : network.vms) out.push_back({vm_path(id), digest(*vm), vm});
+  for (const VmPtr& vm : network.vms) out.push_back({vm_path(vm->id), digest(*vm), vm});
   return out;
 }
 

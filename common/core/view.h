@@ -5,14 +5,14 @@
 #include <map>
 
 #include "common/core/policy.h"
-#include "common/core/vm.h"
+#include "common/core/vm_set.h"
 
 namespace tenet {
 
 // One VNID: which policy is in force, and this server's VMs.
 struct NetworkView {
   PolicyStamp stamp;
-  std::map<VmId, VmPtr, std::less<>> vms;
+  VmSet<VmPtr> vms;
 };
 
 // By VNID. An entry means that the server claims the policy of that VNID.

@@ -46,8 +46,8 @@ ServerChanges wanted() {
   for (const Vnid vnid : vnids()) {
     out.networks[vnid] = {policy(vnid, 3, static_cast<Content>(++content)), {one, two}, {two}};
     PlacedVm placed{vm("v1", 10 + content), {one}};
-    placed.from = *Jid::parse(servers()[1] + "/server-agent");
-    placed.takeover = {one};
+    const Jid from = *Jid::parse(servers()[1] + "/server-agent");
+    placed.takeover = std::make_shared<const Takeover>(Takeover{from, {one}});
     out.vms[{vnid, "v1"}] = placed;
     out.vms[{vnid, "v2"}] = {vm("v2", 20 + content, VmState::pre_associated, true, "eth1"), {one}};
   }
@@ -92,10 +92,12 @@ std::string dump(const Desired& desired) {
     out += vnid.text() + " r" + std::to_string(network.policy->revision());
     for (const auto& name : network.devices) out += " " + name.text();
     for (const auto& name : network.announced) out += " *" + name.text();
-    for (const auto& [id, placed] : network.vms) {
-      out += "\n  " + id + " " + placed.vm->mac.text() + (placed.from ? placed.from->text() : "");
+    for (const PlacedVm& placed : network.vms) {
+      out += "\n  " + placed.vm->id + " " + placed.vm->mac.text();
       for (const auto& name : placed.devices) out += " " + name.text();
-      for (const auto& name : placed.takeover) out += " <" + name.text();
+      if (!placed.takeover) continue;
+      out += " from " + placed.takeover->from.text();
+      for (const auto& name : placed.takeover->devices) out += " <" + name.text();
     }
     out += "\n";
   }

@@ -429,7 +429,7 @@ rc::Gen<DeviceView> any_view() {
                                 [](const std::tuple<std::uint64_t, Sha256, std::vector<Vm>>& made) {
                                   NetworkView out{{std::get<0>(made), std::get<1>(made)}, {}};
                                   for (const Vm& vm : std::get<2>(made))
-                                    out.vms[vm.id] = std::make_shared<const Vm>(vm);
+                                    out.vms.put(std::make_shared<const Vm>(vm));
                                   return out;
                                 });
   return gen::map(list(gen::pair(any_vnid(), network), 40),
@@ -528,7 +528,7 @@ void showValue(const Error& value, std::ostream& out) {
 }
 void showValue(const NetworkView& value, std::ostream& out) {
   out << "r" << value.stamp.revision << " " << value.stamp.content.text();
-  for (const auto& [id, vm] : value.vms) {
+  for (const VmPtr& vm : value.vms) {
     out << "\n  ";
     showValue(*vm, out);
   }

@@ -30,11 +30,12 @@ std::string dump(const Desired& desired) {
   for (const auto& [vnid, network] : desired.networks()) {
     out += "network " + vnid.text() + " " + store::policy_column(*network.policy) + " on" +
            names(network.devices) + " announced" + names(network.announced) + "\n";
-    for (const auto& [id, placed] : network.vms) {
-      out += "  " + id + "=" + placed.vm->mac.text() + "/" +
+    for (const server::PlacedVm& placed : network.vms) {
+      const server::Takeover takeover = placed.takeover ? *placed.takeover : server::Takeover{};
+      out += "  " + placed.vm->id + "=" + placed.vm->mac.text() + "/" +
              std::string(state_name(placed.vm->state)) + (placed.vm->reserve ? "/reserve" : "") +
              "/" + placed.vm->port + " on" + names(placed.devices) + " from " +
-             (placed.from ? placed.from->text() : "") + " takeover" + names(placed.takeover) + "\n";
+             takeover.from.text() + " takeover" + names(takeover.devices) + "\n";
     }
   }
   return out;

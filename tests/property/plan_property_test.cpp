@@ -50,7 +50,7 @@ bool has(const DeviceView& view, const server::Wanted& wanted) {
   if (view.size() != wanted.size()) return false;
   for (const auto& [vnid, network] : wanted) {
     NetworkView as_view{network.policy->stamp(), {}};
-    for (const auto& [id, vm] : network.vms) as_view.vms[id] = vm.vm;
+    for (const auto& [id, vm] : network.vms) as_view.vms.put(vm.vm);
     const auto found = view.find(vnid);
     if (found == view.end() || !(found->second == as_view)) return false;
   }

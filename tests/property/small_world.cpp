@@ -63,8 +63,8 @@ void add(std::string& out, const DeviceView& view) {
   for (const auto& [vnid, network] : view) {
     out += "  " + vnid.text() + " r" + std::to_string(network.stamp.revision) + " " +
            network.stamp.content.text().substr(0, 8);
-    for (const auto& [id, vm] : network.vms) {
-      out += " " + id + "=" + vm->mac.text() + "/" + std::string(state_name(vm->state)) +
+    for (const VmPtr& vm : network.vms) {
+      out += " " + vm->id + "=" + vm->mac.text() + "/" + std::string(state_name(vm->state)) +
              (vm->reserve ? "/reserve" : "") + "/" + vm->port;
     }
     out += "\n";
@@ -218,8 +218,8 @@ std::string broken_invariant(const device::DeviceCore& core) {
       if (own == server.view.end()) continue;
       if (!network.claims.contains(name)) return name + " has no claim on " + vnid.text();
       if (own->second.stamp != core.stamp(vnid)) return name + " sees a stale policy";
-      for (const auto& [id, vm] : own->second.vms) {
-        const device::MemberKey key{vnid, id};
+      for (const VmPtr& vm : own->second.vms) {
+        const device::MemberKey key{vnid, vm->id};
         if (macs.emplace(vm->mac, key).first->second != key) return "a MAC of two VMs";
         if (vm->holds_resources()) ++holders[vm->port];
         if (vm->state != VmState::associated) continue;
@@ -233,7 +233,7 @@ std::string broken_invariant(const device::DeviceCore& core) {
     std::size_t reservations = 0;
     for (const auto& [vnid, own] : server.view) {
       if (!core.networks().contains(vnid)) return name + " has VMs without a policy";
-      for (const auto& [id, vm] : own.vms) reservations += vm->reserve ? 1 : 0;
+      for (const VmPtr& vm : own.vms) reservations += vm->reserve ? 1 : 0;
     }
     if (reservations != server.reservations) return "wrong number of reservations of " + name;
   }

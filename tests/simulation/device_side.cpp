@@ -175,7 +175,8 @@ void DeviceSide::check_losses(const DeviceCore& before, const std::vector<Server
       if (has == now.end() && !ended(server, vnid, nullptr)) {
         broken("law 7: the claim of " + server + " on " + vnid.text() + " went by itself");
       }
-      for (const auto& [id, vm] : network.vms) {
+      for (const VmPtr& vm : network.vms) {
+        const VmId& id = vm->id;
         const bool there = has != now.end() && has->second.vms.contains(id);
         if (!there && !ended(server, vnid, &id)) {
           broken("law 5: " + tenet::device::text(MemberKey{vnid, id}) + " of " + server +

@@ -81,7 +81,9 @@ std::string dump(const Wishes& wishes) {
     out += key.first.text() + "/" + key.second + " " + placed.vm->mac.text() + " " +
            std::string(state_name(placed.vm->state)) + " " + placed.vm->port;
     for (const auto& device : placed.devices) out += " " + device.text();
-    for (const auto& device : placed.takeover) out += " takeover " + device.text();
+    const server::DeviceSet takeover =
+        placed.takeover ? placed.takeover->devices : server::DeviceSet();
+    for (const auto& device : takeover) out += " takeover " + device.text();
     out += "\n";
   }
   return out;

@@ -12,7 +12,7 @@ Wishes wishes(const Desired& desired) {
   Wishes out;
   for (const auto& [vnid, network] : desired.networks()) {
     out.networks[vnid] = {network.policy, network.devices, network.announced};
-    for (const auto& [id, placed] : network.vms) out.vms[{vnid, id}] = placed;
+    for (const PlacedVm& placed : network.vms) out.vms[{vnid, placed.vm->id}] = placed;
   }
   return out;
 }

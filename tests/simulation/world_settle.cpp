@@ -104,10 +104,10 @@ std::string World::difference(std::size_t s, std::size_t d) {
   for (const auto& [vnid, network] : view) {
     const server::Network* wanted = core.desired().find(vnid);
     if (wanted == nullptr || !wanted->wanted_on(device)) return "still has " + vnid.text();
-    for (const auto& [id, vm] : network.vms) {
-      const PlacedVm* placed = core.desired().find(vnid, id);
+    for (const VmPtr& vm : network.vms) {
+      const PlacedVm* placed = core.desired().find(vnid, vm->id);
       if (placed == nullptr || !placed->devices.contains(device)) {
-        return "still has " + key_text({vnid, id});
+        return "still has " + key_text({vnid, vm->id});
       }
     }
   }
@@ -117,9 +117,10 @@ std::string World::difference(std::size_t s, std::size_t d) {
   };
   for (const auto& [vnid, network] : core.desired().networks()) {
     if (network.wanted_on(device) && open({vnid, {}})) return "lacks network " + vnid.text();
-    for (const auto& [id, placed] : network.vms) {
-      if (placed.devices.contains(device) && open({vnid, id})) {
-        return "lacks " + key_text({vnid, id});
+    for (const PlacedVm& placed : network.vms) {
+      const Key of{vnid, placed.vm->id};
+      if (placed.devices.contains(device) && open(of)) {
+        return "lacks " + key_text(of);
       }
     }
   }
@@ -145,14 +146,14 @@ std::string World::unjust_refusal(std::size_t s, std::size_t d) {
       if (granted(PolicySync{network.policy})) return key_text(key) + " counts as refused";
       continue;
     }
-    for (const auto& [id, placed] : network.vms) {
-      const Key of{vnid, id};
+    for (const PlacedVm& placed : network.vms) {
+      const Key of{vnid, placed.vm->id};
       if (!placed.devices.contains(device) ||
           link.delivery(of, core.desired(), nullptr) != Delivery::refused) {
         continue;
       }
-      const auto from = placed.takeover.contains(device) ? placed.from : std::nullopt;
-      if (granted(Associate{vnid, placed.vm, from})) return key_text(of) + " counts as refused";
+      if (granted(Associate{vnid, placed.vm, placed.taken_from(device)}))
+        return key_text(of) + " counts as refused";
     }
   }
   return {};

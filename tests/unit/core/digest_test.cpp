@@ -39,8 +39,9 @@ RC_GTEST_PROP(DigestProperty, NeitherPointersNorInsertionOrderMatter, ()) {
   DeviceView copy;
   for (auto it = view.rbegin(); it != view.rend(); ++it) {
     copy[it->first].stamp = it->second.stamp;
-    for (auto vm = it->second.vms.rbegin(); vm != it->second.vms.rend(); ++vm) {
-      copy[it->first].vms[vm->first] = std::make_shared<const Vm>(*vm->second);
+    std::vector<VmPtr> vms(it->second.vms.begin(), it->second.vms.end());
+    for (; !vms.empty(); vms.pop_back()) {
+      copy[it->first].vms.put(std::make_shared<const Vm>(*vms.back()));
     }
   }
   RC_ASSERT(copy == view);
@@ -80,7 +81,9 @@ RC_GTEST_PROP(DigestProperty, EveryPartOfANetworkCounts, ()) {
   other[vnid].stamp.content = Sha256::of("other");
   RC_ASSERT(digest(other) != root);
   other = view;
-  other[vnid].vms["one-more"] = numbered_vm(1);
+  Vm one_more = *numbered_vm(1);
+  one_more.id = "one-more";
+  other[vnid].vms.put(std::make_shared<const Vm>(one_more));
   RC_ASSERT(digest(other) != root);
   other = view;
   other.erase(vnid);
@@ -148,7 +151,7 @@ TEST(DigestTest, NodesChildrenAndFoldAgree) {
 
 TEST(DigestTest, TheTreeOfVmsListsEachOnceAndTellsThePolicy) {
   NetworkView network{{3, Sha256::of("p")}, {}};
-  for (std::size_t i = 0; i < 200; ++i) network.vms["vm-" + std::to_string(i)] = numbered_vm(i);
+  for (std::size_t i = 0; i < 200; ++i) network.vms.put(numbered_vm(i));
   const VmTree tree(network);
   std::size_t found = 0;
   std::vector<std::string> paths{""};

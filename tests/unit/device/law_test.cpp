@@ -57,7 +57,7 @@ class LawTest : public ::testing::Test {
       out.servers[name] = server.contact;
       for (const auto& [vnid, network] : server.view) {
         out.claims[{name, vnid}] = true;
-        for (const auto& [id, vm] : network.vms) out.members[{name, {vnid, id}}] = vm;
+        for (const VmPtr& vm : network.vms) out.members[{name, {vnid, vm->id}}] = vm;
       }
     }
     for (const auto& [vnid, network] : from.networks()) out.policies[vnid] = network.policy;

@@ -37,7 +37,10 @@ class DigestExample : public ::testing::Test {
     other_ =
         protocol::parse_policy("<policy xmlns='urn:tenet:policy:1' vnid='4097.2' revision='1'/>")
             .value();
-    view_[Vnid(4096)] = {policy_->stamp(), {{"web-1", web1_}, {"web-2", web2_}}};
+    NetworkView& network = view_[Vnid(4096)];
+    network.stamp = policy_->stamp();
+    network.vms.put(web1_);
+    network.vms.put(web2_);
     view_[Vnid(4097, 2)] = {other_->stamp(), {}};
   }
 

@@ -74,7 +74,7 @@ TEST_F(DesiredTest, TheMacIndexIsExactAfterAnyHistory) {
     for (std::size_t n = 1; n <= 4; ++n) {
       bool expected = false;
       for (const Vnid at : {kNet, kOther}) {
-        for (const auto& [other, placed] : desired.find(at)->vms) {
+        for (const PlacedVm& placed : desired.find(at)->vms) {
           const bool near = at == kNet || placed.devices.contains(kOne);
           expected = expected || (placed.vm->mac == mac(n) && near);
         }

@@ -49,7 +49,7 @@ TEST_F(MigrationTest, Step702_TheSourceIsAskedForWhatIsMissing) {
   EXPECT_EQ(talk.results.at(id).receipts.at(0).delivery, Delivery::enforced);
   EXPECT_EQ(talk.view().at(kNet).vms.at("v1")->mac, testing::mac(7));
   EXPECT_EQ(talk.view().at(kNet).stamp.revision, 4U);
-  EXPECT_EQ(talk.stored.vms.at({kNet, "v1"})->from, std::nullopt) << "said and done";
+  EXPECT_EQ(talk.stored.vms.at({kNet, "v1"})->takeover, nullptr) << "said and done";
 }
 
 TEST_F(MigrationTest, Law2_WithoutSourceWhatIsMissingIsRefused) {

@@ -36,7 +36,7 @@ DeviceView view_of(const Wanted& wanted) {
   DeviceView out;
   for (const auto& [vnid, network] : wanted) {
     out[vnid].stamp = network.policy->stamp();
-    for (const auto& [id, placed] : network.vms) out[vnid].vms[id] = placed.vm;
+    for (const auto& [id, placed] : network.vms) out[vnid].vms.put(placed.vm);
   }
   return out;
 }
@@ -110,9 +110,9 @@ TEST(PlanTest, RemovalsComeFirst) {
   const Vnid one(1);
   const Vnid two(2);
   DeviceView view;
-  view[one].vms["v1"] = vm("v1", 1);
+  view[one].vms.put(vm("v1", 1));
   view[two].stamp = policy(two, 1)->stamp();
-  view[two].vms["v2"] = vm("v2", 2);
+  view[two].vms.put(vm("v2", 2));
   Wanted wanted;
   wanted[two].policy = policy(two, 1);
   wanted[two].vms["v3"] = {vm("v3", 1)};

@@ -49,7 +49,7 @@ class ServerStoreTest : public ::testing::Test {
     Vm full{"v1", mac(1)};
     full.addresses = {IpAddress::parse("10.0.0.1").value()};
     full.port = "eth1";
-    out.vms[{net, "v1"}] = {std::make_shared<const Vm>(full), {one}, source};
+    out.vms[{net, "v1"}] = {std::make_shared<const Vm>(full), {one}, takeover};
     out.vms[{net, "v2"}] = {vm("v2", 2, VmState::pre_associated, true), {one}};
     return out;
   }
@@ -58,6 +58,8 @@ class ServerStoreTest : public ::testing::Test {
   const DeviceName one = Jid::parse("d1@x/device agent").value();
   const DeviceName two = Jid::parse("d2@x/device-agent").value();
   const Jid source = Jid::parse("b@x/server-agent").value();
+  const std::shared_ptr<const Takeover> takeover =
+      std::make_shared<const Takeover>(Takeover{source, {one}});
   std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("tenet-server-store-" + std::to_string(::getpid()));
   std::string path;
@@ -75,10 +77,10 @@ TEST_F(ServerStoreTest, WhatWasWrittenIsThereAfterReopening) {
   const PlacedVm* placed = desired.find(net, "v1");
   ASSERT_NE(placed, nullptr);
   EXPECT_EQ(*placed->vm, *some().vms.at({net, "v1"})->vm);
-  EXPECT_EQ(placed->from, source);
+  EXPECT_EQ(placed->taken_from(one), source);
   EXPECT_EQ(placed->devices, std::set<DeviceName>{one});
   EXPECT_TRUE(desired.find(net, "v2")->vm->reserve);
-  EXPECT_EQ(desired.find(net, "v2")->from, std::nullopt);
+  EXPECT_EQ(desired.find(net, "v2")->takeover, nullptr);
 }
 
 TEST_F(ServerStoreTest, RemovalsAndReplacementsAreWritten) {
@@ -186,7 +188,7 @@ TEST_F(ServerStoreTest, AFileOfTheFirstVersionIsTakenOverWithAllThatItHolds) {
       "ALTER TABLE epoch DROP COLUMN checksum; ALTER TABLE network DROP COLUMN checksum;"
       "ALTER TABLE vm DROP COLUMN checksum; PRAGMA user_version=1");
   EXPECT_EQ(open().next_epoch(0), 42U);
-  EXPECT_EQ(open().load()->find(net, "v1")->from, source);
+  EXPECT_EQ(open().load()->find(net, "v1")->taken_from(one), source);
 }
 
 // std::out_of_range leaves load(), and ends the program.

@@ -60,7 +60,7 @@ DeviceView random_view(Random& random) {
     out[vnid].stamp = policy(vnid, 1 + random.below(2))->stamp();
     for (std::size_t n = random.below(random.chance(10) ? 60 : 4); n > 0; --n) {
       const VmId id = "v" + std::to_string(random.below(80));
-      out[vnid].vms[id] = vm(id, random.below(3), VmState::associated, false);
+      out[vnid].vms.put(vm(id, random.below(3), VmState::associated, false));
     }
   }
   return out;
@@ -74,7 +74,7 @@ DeviceView numbered(std::size_t networks, std::size_t vms) {
     network.stamp = stamp;
     for (std::size_t n = 0; n < vms; ++n) {
       const VmId id = "vm-" + std::to_string(n);
-      network.vms.emplace(id, vm(id, n + 1));
+      network.vms.put(vm(id, n + 1));
     }
   }
   return out;
@@ -99,7 +99,7 @@ TEST(SyncWalkTest, Law6_EqualRootsCostNothing) {
 TEST(SyncWalkTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
   const DeviceView belief = numbered(10'000, 1);
   DeviceView truth = belief;
-  truth[Vnid(1234)].vms["vm-0"] = vm("vm-0", 77);
+  truth[Vnid(1234)].vms.put(vm("vm-0", 77));
   EXPECT_LE(walk(belief, truth).nodes, 6U);
   truth = belief;
   truth.erase(Vnid(1234));
@@ -110,7 +110,7 @@ TEST(SyncWalkTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
 TEST(SyncWalkTest, Law6_OneOfTenThousandVmsOfANetworkCostsAFewNodes) {
   const DeviceView belief = numbered(1, 10'000);
   DeviceView truth = belief;
-  truth[Vnid(0)].vms["vm-77"] = vm("vm-77", 77, VmState::pre_associated);
+  truth[Vnid(0)].vms.put(vm("vm-77", 77, VmState::pre_associated));
   EXPECT_LE(walk(belief, truth).nodes, 6U);
   truth = belief;
   truth[Vnid(0)].vms.erase("vm-77");
