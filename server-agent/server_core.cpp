@@ -138,7 +138,7 @@ void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const 
   for (const DeviceName& device : devices) {
     const auto link = links_.find(device);
     if (link == links_.end() || !link->second.awaits_news(key)) due_.insert(id);
-    watched_.emplace(key, id);
+    watched_[key.first].emplace(key.second, id);
     waits_[id].keys.push_back({device, key, vm == nullptr ? nullptr : vm->vm,
                                network == nullptr ? nullptr : network->policy});
   }
@@ -211,16 +211,26 @@ std::vector<Receipt> ServerCore::receipts(Vnid vnid, const VmId& vm) const {
 }
 
 void ServerCore::note(const Key& key) {
-  for (auto it = watched_.lower_bound({key, 0}); it != watched_.end() && it->first == key; ++it) {
-    due_.insert(it->second);
-  }
+  const auto network = watched_.find(key.first);
+  if (network == watched_.end()) return;
+  const auto [first, last] = network->second.equal_range(key.second);
+  for (auto it = first; it != last; ++it) due_.insert(it->second);
+}
+
+void ServerCore::unwatch(const Key& key, CommandId id) {
+  const auto network = watched_.find(key.first);
+  if (network == watched_.end()) return;
+  const auto [first, last] = network->second.equal_range(key.second);
+  const auto found =
+      std::find_if(first, last, [&](const auto& watch) { return watch.second == id; });
+  if (found != last) network->second.erase(found);
+  if (network->second.empty()) watched_.erase(network);
 }
 
 void ServerCore::note_network(Vnid vnid) {
-  for (auto it = watched_.lower_bound({{vnid, {}}, 0});
-       it != watched_.end() && it->first.first == vnid; ++it) {
-    due_.insert(it->second);
-  }
+  const auto network = watched_.find(vnid);
+  if (network == watched_.end()) return;
+  for (const auto& [vm, id] : network->second) due_.insert(id);
 }
 
 void ServerCore::gather_news() {
@@ -241,29 +251,27 @@ void ServerCore::settle() {
   std::for_each(due.rbegin(), due.rend(), [this](CommandId id) { try_settle(id, false); });
 }
 
-bool ServerCore::is_pending(const Wait& wait) const {
-  const auto pending = [](Delivery delivery) { return delivery == Delivery::pending; };
-  return std::any_of(wait.keys.begin(), wait.keys.end(),
-                     [&](const Awaited& awaited) { return pending(delivery(awaited, nullptr)); }) ||
-         std::any_of(
-             wait.synchronizing.begin(), wait.synchronizing.end(),
-             [&](const DeviceName& device) { return pending(synchronization(device).delivery); });
+std::vector<Receipt> ServerCore::receipts(const Wait& wait) const {
+  std::vector<Receipt> out;
+  out.reserve(wait.keys.size() + wait.synchronizing.size());
+  for (const Awaited& awaited : wait.keys) {
+    Receipt receipt{awaited.device, key_text(awaited.key)};
+    receipt.delivery = delivery(awaited, &receipt.error);
+    out.push_back(std::move(receipt));
+  }
+  for (const DeviceName& device : wait.synchronizing) out.push_back(synchronization(device));
+  return out;
 }
 
 void ServerCore::try_settle(CommandId id, bool deadline) {
   const auto found = waits_.find(id);
   if (found == waits_.end() || migrations_.contains(id)) return;
   const Wait& wait = found->second;
-  if (!deadline && is_pending(wait)) return;
-  CommandResult result;
-  for (const Awaited& awaited : wait.keys) {
-    Receipt receipt{awaited.device, key_text(awaited.key)};
-    receipt.delivery = delivery(awaited, &receipt.error);
-    result.receipts.push_back(std::move(receipt));
-  }
-  for (const DeviceName& device : wait.synchronizing) {
-    result.receipts.push_back(synchronization(device));
-  }
+  CommandResult result{.receipts = receipts(wait)};
+  const bool pending =
+      std::any_of(result.receipts.begin(), result.receipts.end(),
+                  [](const Receipt& r) { return r.delivery == Delivery::pending; });
+  if (pending && !deadline) return;
   const auto& receipts = result.receipts;
   // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
   const bool refused = std::all_of(receipts.begin(), receipts.end(), [](const Receipt& r) {
@@ -279,7 +287,7 @@ void ServerCore::try_settle(CommandId id, bool deadline) {
 
 void ServerCore::answer(CommandId id, CommandResult result) {
   if (const auto wait = waits_.find(id); wait != waits_.end()) {
-    for (const Awaited& awaited : wait->second.keys) watched_.erase({awaited.key, id});
+    for (const Awaited& awaited : wait->second.keys) unwatch(awaited.key, id);
     waits_.erase(wait);
   }
   synchronizing_.erase(id);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -156,10 +157,11 @@ class ServerCore {
   // Looks again at commands that wait for that policy or VM, or for anything in that network.
   void note(const Key& key);
   void note_network(Vnid vnid);
+  void unwatch(const Key& key, CommandId id);
   void gather_news();
   // Answers the commands of `due_` that have nothing to wait for any more.
   void settle();
-  bool is_pending(const Wait& wait) const;
+  std::vector<Receipt> receipts(const Wait& wait) const;
   // Answers the command if it is open and nothing is pending; at its deadline, in any case.
   void try_settle(CommandId id, bool deadline);
   void answer(CommandId id, CommandResult result);
@@ -170,12 +172,13 @@ class ServerCore {
   std::map<DeviceName, DeviceLink> links_;
   std::uint64_t seq_ = 0;
   std::uint64_t token_ = 0;
-  std::map<CommandId, Wait> waits_;
-  std::set<std::pair<Key, CommandId>> watched_;  // what the waits wait for
-  std::set<CommandId> synchronizing_;            // waits for devices
-  std::set<CommandId> due_;                      // may have an answer by now
-  std::map<CommandId, MigrateIn> migrations_;    // waiting for their source's answer
-  WallTime now_{};                               // when the last answer came
+  std::unordered_map<CommandId, Wait> waits_;
+  // What the waits wait for, by VM; by no VM, the policy.
+  std::map<Vnid, std::unordered_multimap<VmId, CommandId>> watched_;
+  std::set<CommandId> synchronizing_;          // waits for devices
+  std::set<CommandId> due_;                    // may have an answer by now
+  std::map<CommandId, MigrateIn> migrations_;  // waiting for their source's answer
+  WallTime now_{};                             // when the last answer came
   ServerEffects effects_;
 };
 

@@ -34,8 +34,10 @@ std::vector<Send> WriteAhead::take_ahead(ServerEffects& effects) const {
 }
 
 Result<ServerEffects> WriteAhead::pass(ServerEffects effects) {
-  for (auto& [vnid, row] : effects.store.networks) held_.store.networks[vnid] = std::move(row);
-  for (auto& [key, row] : effects.store.vms) held_.store.vms[key] = std::move(row);
+  // What came later counts.
+  effects.store.networks.merge(held_.store.networks);
+  effects.store.vms.merge(held_.store.vms);
+  std::swap(held_.store, effects.store);
   append(held_.sends, effects.sends);
   append(held_.queries, effects.queries);
   append(held_.answers, effects.answers);

@@ -89,15 +89,18 @@ class World:
             more = ("--count", count, "--window", window, "--vms", vms)
             return bare.result(bare.ask(broker, "asker", peer, *more))
 
-    def floor(self, count: int) -> dict[str, Any]:
-        """Durable commits on both sides, and elements in an nftables map."""
+    def floor(self, count: int, batch: int) -> dict[str, list[int]]:
+        """Durable commits on both sides, and elements in an nftables map, so many VMs at a time.
+
+        Nanoseconds of each.
+        """
         folder = self.net.folder / "floor"
         folder.mkdir()
         self.space.run("nft", "add table bridge floor")
-        self.space.run("nft", "add map bridge floor floor { type ether_addr : verdict; }")
+        self.space.run("nft", "add map bridge floor floor { type ether_addr : mark; }")
         try:
             done = subprocess.run(
-                [binary_folder() / "tenet-floor", folder, self.space.name, str(count)],
+                [binary_folder() / "tenet-floor", folder, self.space.name, str(count), str(batch)],
                 capture_output=True, text=True, timeout=300, check=True,
             )  # fmt: skip
         finally:
