@@ -69,8 +69,8 @@ BUGS = [
     Bug(
         "VMs that are only pre-associated talk",
         "device-agent/device_core.cpp",
-        "if (vm->state == VmState::associated) out.members[{vnid, id}] = vm;",
-        "out.members[{vnid, id}] = vm;",
+        "if (vm->state == VmState::associated) out.members[{vnid, vm->id}] = vm;",
+        "out.members[{vnid, vm->id}] = vm;",
     ),
     Bug(
         "the digest leaves out a VM's state",
