@@ -136,12 +136,14 @@ void ServerAgent::perform() {
 }
 
 // To compare with a device takes as much memory for a moment as all its VMs, spread between what
-// stays. Once all who came are in sync it goes back to the system.
+// stays. Once all who came have been compared with it goes back to the system.
 void ServerAgent::tidy_up() {
-  std::erase_if(coming_, [this](const Jid& device) {
+  const auto compared = [this](const Jid& device) {
     const auto link = core_.links().find(device);
-    return link == core_.links().end() || link->second.synchronized();
-  });
+    return link == core_.links().end() || link->second.synchronized() ||
+           link->second.phase() == Phase::waiting || link->second.phase() == Phase::fenced;
+  };
+  while (!coming_.empty() && compared(*coming_.begin())) coming_.erase(coming_.begin());
   if (coming_.empty()) ::malloc_trim(0);
 }
 

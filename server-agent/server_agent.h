@@ -55,7 +55,7 @@ class ServerAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   bool scheduled_ = false;
-  std::set<Jid> coming_;  // devices that are there, and not in sync yet
+  std::set<Jid> coming_;  // devices that came, and may not have been compared with yet
   asio::steady_timer store_retry_;
   bool store_failing_ = false;
   CommandId next_command_ = 0;

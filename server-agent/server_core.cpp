@@ -138,7 +138,7 @@ void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const 
   for (const DeviceName& device : devices) {
     const auto link = links_.find(device);
     if (link == links_.end() || !link->second.awaits_news(key)) due_.insert(id);
-    watched_[key.first].emplace(key.second, id);
+    watched_[key.first][key.second].insert(id);
     waits_[id].keys.push_back({device, key, vm == nullptr ? nullptr : vm->vm,
                                network == nullptr ? nullptr : network->policy});
   }
@@ -213,24 +213,28 @@ std::vector<Receipt> ServerCore::receipts(Vnid vnid, const VmId& vm) const {
 void ServerCore::note(const Key& key) {
   const auto network = watched_.find(key.first);
   if (network == watched_.end()) return;
-  const auto [first, last] = network->second.equal_range(key.second);
-  for (auto it = first; it != last; ++it) due_.insert(it->second);
+  const auto watching = network->second.find(key.second);
+  if (watching != network->second.end()) {
+    due_.insert(watching->second.begin(), watching->second.end());
+  }
 }
 
 void ServerCore::unwatch(const Key& key, CommandId id) {
   const auto network = watched_.find(key.first);
   if (network == watched_.end()) return;
-  const auto [first, last] = network->second.equal_range(key.second);
-  const auto found =
-      std::find_if(first, last, [&](const auto& watch) { return watch.second == id; });
-  if (found != last) network->second.erase(found);
+  const auto watching = network->second.find(key.second);
+  if (watching == network->second.end()) return;
+  watching->second.erase(id);
+  if (watching->second.empty()) network->second.erase(watching);
   if (network->second.empty()) watched_.erase(network);
 }
 
 void ServerCore::note_network(Vnid vnid) {
   const auto network = watched_.find(vnid);
   if (network == watched_.end()) return;
-  for (const auto& [vm, id] : network->second) due_.insert(id);
+  for (const auto& [vm, watching] : network->second) {
+    due_.insert(watching.begin(), watching.end());
+  }
 }
 
 void ServerCore::gather_news() {
@@ -251,15 +255,19 @@ void ServerCore::settle() {
   std::for_each(due.rbegin(), due.rend(), [this](CommandId id) { try_settle(id, false); });
 }
 
-std::vector<Receipt> ServerCore::receipts(const Wait& wait) const {
+std::optional<std::vector<Receipt>> ServerCore::receipts(const Wait& wait,
+                                                         bool also_pending) const {
   std::vector<Receipt> out;
-  out.reserve(wait.keys.size() + wait.synchronizing.size());
   for (const Awaited& awaited : wait.keys) {
-    Receipt receipt{awaited.device, key_text(awaited.key)};
-    receipt.delivery = delivery(awaited, &receipt.error);
-    out.push_back(std::move(receipt));
+    std::optional<Error> why;
+    const Delivery found = delivery(awaited, &why);
+    if (found == Delivery::pending && !also_pending) return std::nullopt;
+    out.push_back({awaited.device, key_text(awaited.key), found, std::move(why)});
   }
-  for (const DeviceName& device : wait.synchronizing) out.push_back(synchronization(device));
+  for (const DeviceName& device : wait.synchronizing) {
+    out.push_back(synchronization(device));
+    if (out.back().delivery == Delivery::pending && !also_pending) return std::nullopt;
+  }
   return out;
 }
 
@@ -267,11 +275,9 @@ void ServerCore::try_settle(CommandId id, bool deadline) {
   const auto found = waits_.find(id);
   if (found == waits_.end() || migrations_.contains(id)) return;
   const Wait& wait = found->second;
-  CommandResult result{.receipts = receipts(wait)};
-  const bool pending =
-      std::any_of(result.receipts.begin(), result.receipts.end(),
-                  [](const Receipt& r) { return r.delivery == Delivery::pending; });
-  if (pending && !deadline) return;
+  auto found_receipts = receipts(wait, deadline);
+  if (!found_receipts) return;
+  CommandResult result{.receipts = *std::move(found_receipts)};
   const auto& receipts = result.receipts;
   // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
   const bool refused = std::all_of(receipts.begin(), receipts.end(), [](const Receipt& r) {

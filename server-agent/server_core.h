@@ -161,7 +161,8 @@ class ServerCore {
   void gather_news();
   // Answers the commands of `due_` that have nothing to wait for any more.
   void settle();
-  std::vector<Receipt> receipts(const Wait& wait) const;
+  // Nothing if one is pending, unless that is all the same.
+  std::optional<std::vector<Receipt>> receipts(const Wait& wait, bool also_pending) const;
   // Answers the command if it is open and nothing is pending; at its deadline, in any case.
   void try_settle(CommandId id, bool deadline);
   void answer(CommandId id, CommandResult result);
@@ -174,7 +175,7 @@ class ServerCore {
   std::uint64_t token_ = 0;
   std::unordered_map<CommandId, Wait> waits_;
   // What the waits wait for, by VM; by no VM, the policy.
-  std::map<Vnid, std::unordered_multimap<VmId, CommandId>> watched_;
+  std::map<Vnid, std::unordered_map<VmId, std::set<CommandId>>> watched_;
   std::set<CommandId> synchronizing_;          // waits for devices
   std::set<CommandId> due_;                    // may have an answer by now
   std::map<CommandId, MigrateIn> migrations_;  // waiting for their source's answer

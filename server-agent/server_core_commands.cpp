@@ -288,7 +288,7 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     if (auto made = create_network(id, policy, *devices, false); !made) return made;
   }
   PlacedVm placed{std::make_shared<const Vm>(*vm), *devices};
-  if (command.from) {
+  if (command.from && !placed.devices.empty()) {
     placed.takeover = std::make_shared<const Takeover>(Takeover{*command.from, placed.devices});
   }
   return place_vm(id, command.vnid, placed, true);

@@ -125,9 +125,10 @@ struct ServerStore::Impl {
     store::each_row(database, kVm, [&](const Statement& row) {
       const int next = 2 + store::kVmColumnCount;
       PlacedVm placed{store::read_vm(row, row.text(1), 2), read_devices(row, next)};
-      if (const std::string from = row.text(next + 1); !from.empty()) {
-        placed.takeover =
-            std::make_shared<const Takeover>(Takeover{read_jid(from), read_devices(row, next + 2)});
+      Takeover takeover{{}, read_devices(row, next + 2)};
+      if (const std::string from = row.text(next + 1); !from.empty() && !takeover.devices.empty()) {
+        takeover.from = read_jid(from);
+        placed.takeover = std::make_shared<const Takeover>(std::move(takeover));
       }
       const Vnid vnid = store::vnid_column(row, 0);
       if (out.find(vnid) == nullptr) {

@@ -41,7 +41,7 @@ class VmSet {
     const auto found = values_.find(id);
     return found == values_.end() ? nullptr : &*found;
   }
-  // Precondition: it is there.
+  // Throws std::out_of_range if there is none.
   const T& at(std::string_view id) const {
     const T* found = find(id);
     if (found == nullptr) throw std::out_of_range("no such VM");
@@ -49,6 +49,10 @@ class VmSet {
   }
   // In the place of the one with its identifier, if there is one.
   const T& put(T value) {
+    // In order, as from a store, each comes at the end.
+    if (values_.empty() || vm_id(*values_.rbegin()) < vm_id(value)) {
+      return *values_.insert(values_.end(), std::move(value));
+    }
     const auto next = values_.lower_bound(vm_id(value));
     if (next == values_.end() || vm_id(value) < vm_id(*next)) {
       return *values_.insert(next, std::move(value));

@@ -73,8 +73,8 @@ def associate_one(effort: Effort) -> Rounds:
 
 def associate_bulk(effort: Effort) -> Rounds:
     """Many VMs in 100 networks at once; also against as many bytes in batches of bare clients, and
-    against single IQs. And the most that there could be: the same with all that has to be durable
-    and enforced, and nothing else."""
+    against single IQs. The floor beside: the batches of the bare clients, and then all that has to
+    be durable and enforced, and nothing else."""
     found: Rounds = {}
     for broker in BROKERS:
         with closing(World(broker)) as world:
@@ -84,16 +84,16 @@ def associate_bulk(effort: Effort) -> Rounds:
                 single = world.echo(4 * effort.ones, 32, 1)
                 floor = {k: sum(v) / 1e9 for k, v in world.floor(effort.bulk, _BATCH).items()}
                 # Each side has a processor.
-                most = echo["seconds"] + max(
+                least = echo["seconds"] + max(
                     floor["server_commits_ns"], floor["device_commits_ns"] + floor["elements_ns"]
                 )
                 ours, iqs = effort.bulk / bulk["seconds"], 4 * effort.ones / single["seconds"]
                 _add(found, f"associate_bulk.{broker}.vms_per_s", ours)
                 _add(found, f"associate_bulk.{broker}.ratio", echo["seconds"] / bulk["seconds"])
-                _add(found, f"associate_bulk.{broker}.floor_ratio", echo["seconds"] / most)
+                _add(found, f"associate_bulk.{broker}.floor_ratio", echo["seconds"] / least)
                 _add(found, f"coalescing.{broker}.iqs_per_s", iqs)
                 _add(found, f"coalescing.{broker}.ratio", ours / iqs)
-                _add(found, f"coalescing.{broker}.floor_ratio", effort.bulk / most / iqs)
+                _add(found, f"coalescing.{broker}.floor_ratio", effort.bulk / least / iqs)
     return found
 
 

@@ -80,7 +80,8 @@ DatapathState without(const DatapathState& wanted, const std::vector<DriverRefus
 }
 
 // Rules and elements that come with the tables themselves, if there is nothing of ours. What is
-// larger comes in parts. Until they are there packets of their VMs end at the guards.
+// more comes in parts. Until they are there, packets of their VMs at guarded ports end at the
+// guards, and those of others pass as if there was no table still.
 constexpr std::size_t kFirstPart = 4096;
 
 }  // namespace
@@ -152,8 +153,9 @@ Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState&
                                      std::strerror(refused->front().number));
 }
 
-// While the kernel takes one part, the next is made: it needs twice as long. So each may be twice
-// as large as the one before, and there are few, since with each the kernel looks at all chains.
+// While the kernel takes one part, in the only other thread that there ever is, the next is made.
+// The kernel needs twice as long. So each may be twice as large as the one before, and there are
+// few, since with each the kernel looks at all chains.
 Result<bool> LinuxDriver::load(nft::Parts& parts) {
   using Answer = Result<std::vector<NetlinkError>>;
   const auto known = std::exchange(generation_, std::nullopt);

@@ -343,25 +343,39 @@ Rule read_rule(nftnl_rule* rule) {
   return out;
 }
 
-// Chain by chain: the kernel writes a dump in pieces, and for each it counts all rules again from
-// the first, so that one dump of a large table takes quadratic time.
-Result<void> read_rules(NetlinkSocket& socket, const TableName& name, Table& out) {
+// Of one chain, or of all.
+Result<void> read_rules(NetlinkSocket& socket, const TableName& name, const std::string& chain,
+                        Table& out) {
   const RulePtr asked = made<RulePtr>(nftnl_rule_alloc());
   nftnl_rule_set_str(asked.get(), NFTNL_RULE_TABLE, name.name.c_str());
+  if (!chain.empty()) nftnl_rule_set_str(asked.get(), NFTNL_RULE_CHAIN, chain.c_str());
   bool readable = true;
-  for (auto& [chain_name, chain] : out.chains) {
-    nftnl_rule_set_str(asked.get(), NFTNL_RULE_CHAIN, chain_name.c_str());
-    auto read = socket.dump(
-        request(name, NFT_MSG_GETRULE, NLM_F_DUMP,
-                [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, asked.get()); }),
-        [&, &rules = chain.rules](const nlmsghdr* message) {
-          const RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
-          readable = readable && nftnl_rule_nlmsg_parse(message, rule.get()) == 0;
-          if (readable) rules.push_back(read_rule(rule.get()));
-        });
-    if (!read) return read;
-  }
+  auto read = socket.dump(
+      request(name, NFT_MSG_GETRULE, NLM_F_DUMP,
+              [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, asked.get()); }),
+      [&](const nlmsghdr* message) {
+        const RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
+        readable = readable && nftnl_rule_nlmsg_parse(message, rule.get()) == 0;
+        if (!readable || nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE) != name.name) return;
+        out.chains[nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN)].rules.push_back(
+            read_rule(rule.get()));
+      });
+  if (!read) return read;
   if (!readable) return unreadable("rule");
+  return {};
+}
+
+// The kernel writes a dump in pieces, and for each it counts all rules again from the first. With
+// that many chains it is faster to ask for one after the other.
+constexpr std::size_t kManyChains = 10'000;
+
+Result<void> read_rules(NetlinkSocket& socket, const TableName& name, Table& out) {
+  if (out.chains.size() < kManyChains) return read_rules(socket, name, "", out);
+  std::vector<std::string> chains;
+  for (const auto& [chain, rules] : out.chains) chains.push_back(chain);
+  for (const std::string& chain : chains) {
+    if (auto read = read_rules(socket, name, chain, out); !read) return read;
+  }
   return {};
 }
 

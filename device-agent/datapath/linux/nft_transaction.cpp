@@ -42,9 +42,10 @@ Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& soc
     const Step& step = steps_[i];
     first.push_back(i);
     const auto elements = elements_from(i, most_elements);
-    if (elements.size() > 1) {
+    const std::string* set = element_of(step).set;
+    if (set != nullptr && elements.size() > 1) {
       i += elements.size();
-      put_elements(messages, step.table, *element_of(step).set, elements,
+      put_elements(messages, step.table, *set, elements,
                    std::holds_alternative<AddElement>(step.change), i == steps_.size());
     } else {
       ++i;

@@ -20,12 +20,10 @@ Parts::Parts(const DatapathState& wanted, const Layout& layout)
     : wanted_(wanted),
       ports_(layout.ports()),
       network_(wanted.networks.begin()),
-      member_(wanted.members.begin()),
-      port_(ports_.begin()) {}
+      member_(wanted.members.begin()) {}
 
 bool Parts::done() const {
-  return network_ == wanted_.networks.end() && member_ == wanted_.members.end() &&
-         port_ == ports_.end();
+  return network_ == wanted_.networks.end() && member_ == wanted_.members.end();
 }
 
 Table Parts::next(std::size_t least) {
@@ -40,12 +38,10 @@ Table Parts::next(std::size_t least) {
     ++network_;
   }
   while (size < least && member_ != wanted_.members.end()) {
-    add(member_part(member_->first.vnid, *member_->second));
+    const auto& [key, vm] = *member_;
+    add(member_part(key.vnid, *vm));
+    if (const auto port = ports_.extract(vm->port)) add(port_part(port.mapped(), port.key()));
     ++member_;
-  }
-  while (size < least && port_ != ports_.end()) {
-    add(port_part(port_->second, port_->first));
-    ++port_;
   }
   return out;
 }

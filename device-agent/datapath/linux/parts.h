@@ -1,5 +1,6 @@
 // What the bridge table holds of networks and VMs, in parts that the kernel can take one after the
-// other: each is a state that associations one by one could have led to.
+// other: networks, and then VMs one by one with their ports, as associations would have brought
+// them.
 #pragma once
 
 #include <cstddef>
@@ -24,10 +25,9 @@ class Parts {
 
  private:
   const DatapathState& wanted_;
-  std::map<std::string, Vnid> ports_;
+  std::map<std::string, Vnid> ports_;  // still to come, with the first VM that names them
   std::map<Vnid, std::vector<Intent>>::const_iterator network_;
   std::map<MemberKey, VmPtr>::const_iterator member_;
-  std::map<std::string, Vnid>::const_iterator port_;
 };
 
 }  // namespace tenet::device::nft

@@ -80,7 +80,7 @@ TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
   EXPECT_EQ(output("ip -o link show group 32334"), "");
 }
 
-// More than comes with the tables themselves.
+// More than comes with the tables themselves, and more chains than are read at a time.
 DatapathState large() {
   DatapathState out;
   Match ssh;
@@ -88,14 +88,14 @@ DatapathState large() {
   ssh.ethertype = ethertype::kIpv4;
   ssh.protocol = ip_protocol::kTcp;
   ssh.destination_port = PortRange{22, 22};
-  for (std::uint32_t i = 1; i <= 300; ++i) {
+  for (std::uint32_t i = 1; i <= 2'600; ++i) {
     out.networks[Vnid(i)] =
         parse({Acl{Action::permit, {rule(1, Action::deny, ssh)}}}, Vnid(i))->compile();
   }
   for (std::uint32_t i = 1; i <= 10'000; ++i) {
     const std::string id = "v" + std::to_string(i);
     const std::string port = i % 10 == 0 ? "vm" + std::to_string(i) : "";
-    out.members[{Vnid(1 + i % 300), id}] = vm(id, i, VmState::associated, false, port);
+    out.members[{Vnid(1 + i % 2'600), id}] = vm(id, i, VmState::associated, false, port);
   }
   return out;
 }
@@ -122,14 +122,14 @@ TEST(RestoreTest, APartThatTheKernelRefusesIsNamedAndKeepsTheGuardsUp) {
   // The core would not let two VMs have one MAC.
   auto twice = *state.members.at({Vnid(2), "v1"});
   twice.id = "v9";
-  state.members[{Vnid(299), "v9"}] = std::make_shared<const Vm>(twice);
+  state.members[{Vnid(2'599), "v9"}] = std::make_shared<const Vm>(twice);
   const auto refused = world.driver()->restore(state);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Code::unsupported);
   EXPECT_NE(refused.error().text.find("the kernel refuses element of set"), std::string::npos)
       << refused.error().text;
   EXPECT_NE(output("nft list chain bridge tenet prerouting"), "");
-  state.members.erase({Vnid(299), "v9"});
+  state.members.erase({Vnid(2'599), "v9"});
   ASSERT_TRUE(world.driver()->restore(state));
   EXPECT_EQ(world.driver()->restore(state).value().repaired, Texts{});
 }

@@ -41,6 +41,12 @@ std::optional<Code> refusal(F change) {
   const DatapathDelta delta = difference(state(), next);
   layout.apply(delta);
   const auto refusals = layout.refusals(delta, kGuarded);
+  // From nothing it is the same.
+  const auto whole = Layout(next).refusals(next, kGuarded);
+  EXPECT_EQ(whole.empty(), refusals.empty());
+  if (!whole.empty() && !refusals.empty()) {
+    EXPECT_EQ(whole.front().error.code, refusals.front().error.code);
+  }
   return refusals.empty() ? std::nullopt : std::optional(refusals.front().error.code);
 }
 

@@ -200,6 +200,27 @@ TEST_F(CommandsTest, ResyncComparesAndTriesAgain) {
   ASSERT_EQ(result.receipts.size(), 0U) << "pending: the sequence of this process is stale";
 }
 
+TEST_F(CommandsTest, EachCommandThatWaitsForTheSameIsAnsweredOnce) {
+  enforced(CreateNetwork{policy(kNet, 1)});
+  const CommandId first = talk.post(CreateVm{kNet, *vm("v1", 1)});
+  const CommandId same = talk.post(CreateVm{kNet, *vm("v1", 1)});
+  const CommandId other = talk.post(CreateVm{kNet, *vm("v2", 2)});
+  talk.take();
+  talk.answer_one();
+  EXPECT_TRUE(talk.results.empty() || !talk.answered(first)) << "the second device is due";
+  ASSERT_TRUE(talk.run());
+  for (const CommandId id : {first, same, other}) {
+    ASSERT_TRUE(talk.answered(id));
+    ASSERT_EQ(talk.results.at(id).receipts.size(), 2U);
+    for (const Receipt& receipt : talk.results.at(id).receipts) {
+      EXPECT_EQ(receipt.delivery, Delivery::enforced);
+    }
+  }
+  talk.results.clear();
+  enforced(RemoveVm{kNet, "v1"});
+  EXPECT_EQ(talk.results.size(), 1U) << "those that were answered wait for nothing";
+}
+
 TEST_F(CommandsTest, ACommandIsAnsweredAtItsDeadlineWithWhatIsKnown) {
   talk.core.device_unavailable(kTwo);
   enforced(CreateNetwork{policy(kNet, 1), {kOne}}, 1);

@@ -61,6 +61,31 @@ TEST_F(DesiredTest, AMacConflictsInTheVnidOrOnASharedDevice) {
   EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(5), {kOne}), std::nullopt);
 }
 
+TEST_F(DesiredTest, ATakeoverEndsDeviceByDevice) {
+  const Jid source = Jid::parse("b@x/server-agent").value();
+  const auto takeover = std::make_shared<const Takeover>(Takeover{source, {kOne, kTwo}});
+  desired.put_vm(kNet, {vm("v1", 1), {kOne, kTwo}, takeover});
+  const PlacedVm* placed = desired.end_takeover(kNet, "v1", kOne);
+  ASSERT_NE(placed, nullptr);
+  EXPECT_EQ(placed->taken_from(kOne), std::nullopt);
+  EXPECT_EQ(placed->taken_from(kTwo), source);
+  EXPECT_EQ(desired.end_takeover(kNet, "v1", kOne), nullptr) << "it is said";
+  placed = desired.end_takeover(kNet, "v1", kTwo);
+  ASSERT_NE(placed, nullptr);
+  EXPECT_EQ(placed->takeover, nullptr);
+  EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(1), {kOne})->second, "v1");
+}
+
+TEST_F(DesiredTest, ACopyStandsByItself) {
+  desired.put_vm(kNet, {vm("v1", 1), {kOne}});
+  Desired copy = desired;
+  desired.erase_vm(kNet, "v1");
+  desired = {};
+  EXPECT_EQ(copy.mac_conflict(kNet, "v2", mac(1), {kOne})->second, "v1");
+  copy.erase_vm(kNet, "v1");
+  EXPECT_EQ(copy.mac_conflict(kNet, "v2", mac(1), {kOne}), std::nullopt);
+}
+
 TEST_F(DesiredTest, TheMacIndexIsExactAfterAnyHistory) {
   Random random(5);
   for (int i = 0; i < 2000; ++i) {

@@ -157,6 +157,36 @@ TEST_F(DeviceLinkTest, Law1_OnlyPlainAssociationsLeaveAheadOfTheStore) {
   EXPECT_TRUE(ahead());
 }
 
+TEST(WriteAheadTest, WhatAFailureHeldBackIsWrittenWithWhatCameSince) {
+  class Store final : public WishStore {
+   public:
+    Result<void> write(const ServerChanges& changes) override {
+      written = changes;
+      if (failing) return fail(Code::io, "full");
+      return {};
+    }
+    bool failing = true;
+    ServerChanges written;
+  } store;
+  WriteAhead write_ahead(store);
+  ServerEffects early;
+  early.store.vms[{kNet, "v1"}] = PlacedVm{vm("v1", 1), {}};
+  early.store.vms[{kNet, "v2"}] = PlacedVm{vm("v2", 2), {}};
+  early.answers.push_back({1, {}});
+  EXPECT_FALSE(write_ahead.pass(std::move(early)));
+  store.failing = false;
+  ServerEffects late;
+  late.store.vms[{kNet, "v1"}] = std::nullopt;
+  late.answers.push_back({2, {}});
+  const auto passed = write_ahead.pass(std::move(late));
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(passed->answers.size(), 2U);
+  EXPECT_EQ(passed->answers.front().command, 1U);
+  ASSERT_EQ(store.written.vms.size(), 2U);
+  EXPECT_FALSE(store.written.vms.at({kNet, "v1"}).has_value()) << "what came later counts";
+  EXPECT_TRUE(store.written.vms.at({kNet, "v2"}).has_value());
+}
+
 TEST_F(DeviceLinkTest, Law3_SequencesRiseWithEveryMessageThatChanges) {
   talk.core.device_available(talk.device_name());
   Sequence last;
