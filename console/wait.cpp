@@ -92,7 +92,8 @@ Headway headway(const Outcome& listing, bool reachable) {
       continue;
     }
     const std::string detail = cell(listing, row, "detail");
-    std::string laggard = device + " (" + state;
+    std::string laggard = device;
+    laggard.append(" (").append(state);
     if (!detail.empty()) laggard += ": " + detail;
     out.laggards.push_back(laggard + ")");
     out.refused = out.refused || state == "refused";

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -50,7 +51,7 @@ int all_at_once(const Account& account, std::size_t count, const std::string& pe
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app{"An echo over XMPP with plain gloox."};
   Account account;
   std::string peer;
@@ -88,4 +89,7 @@ int main(int argc, char** argv) {
   const std::chrono::duration<double> all = steady_clock::now() - begun;
   std::puts(nlohmann::json{{"seconds", all.count()}, {"each_ns", took}}.dump().c_str());
   return took.size() == count ? 0 : 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "tenet-bare: %s\n", error.what());
+  return 1;
 }

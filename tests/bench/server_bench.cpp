@@ -11,6 +11,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdio>
+#include <exception>
 #include <nlohmann/json.hpp>
 
 #include "common/core/text.h"
@@ -175,7 +176,7 @@ Result<int> run(const std::string& path, std::vector<std::string> steps) {
 }  // namespace
 }  // namespace tenet::bench
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   CLI::App app{"A server agent that measures itself."};
   std::string path;
   std::vector<std::string> steps;
@@ -185,5 +186,8 @@ int main(int argc, char** argv) {
   const auto code = tenet::bench::run(path, std::move(steps));
   if (code) return *code;
   std::fprintf(stderr, "tenet-bench-server: %s\n", code.error().text.c_str());
+  return 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "tenet-bench-server: %s\n", error.what());
   return 1;
 }

@@ -13,7 +13,7 @@ void make_older(const std::string& path, std::span<const std::string> tables, st
   database.execute("DROP TABLE checksums");
   for (const std::string& table : tables) {
     for (const std::string event : {"_added", "_changed", "_removed"}) {
-      database.execute("DROP TRIGGER " + table + event);
+      database.execute(std::string("DROP TRIGGER ").append(table).append(event));
     }
   }
   for (const std::string& table : tables) {

@@ -20,6 +20,7 @@ constexpr WallTime kNow{};  // it stands still
 std::vector<Operation> operations() {
   const auto vnids = *rc::gen::container<std::vector<Vnid>>(one_of_vnids(3));
   std::vector<Operation> out;
+  out.reserve(vnids.size());
   for (const Vnid vnid : vnids) out.push_back(*any_operation_on(vnid, 4, kRevisions));
   return out;
 }

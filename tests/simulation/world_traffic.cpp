@@ -1,5 +1,6 @@
 // World: what travels, and what an answer has to be true about.
 #include <algorithm>
+#include <utility>
 
 #include "tests/simulation/world.h"
 
@@ -82,7 +83,8 @@ void World::round(std::size_t d, Random& random, bool faults) {
 void World::deliver_answer(std::size_t s, std::size_t d) {
   Line& l = line(s, d);
   if (l.answers.empty()) return;
-  const auto [ticket, answer] = l.answers.front();
+  const auto ticket = l.answers.front().first;
+  const Result<Answer> answer = std::move(l.answers.front().second);
   l.answers.pop_front();
   // The session drops what it does not wait for any more.
   if (l.unanswered.erase(ticket) == 0) return;

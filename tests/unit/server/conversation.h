@@ -38,8 +38,8 @@ inline Result<Answer> ask(device::DeviceCore& device, const std::string& server,
 
 class Conversation {
  public:
-  explicit Conversation(std::vector<DeviceName> names = {jid("d1@x/device-agent")},
-                        device::DeviceOptions device_options = {}, std::uint64_t epoch = 1,
+  explicit Conversation(const std::vector<DeviceName>& names = {jid("d1@x/device-agent")},
+                        const device::DeviceOptions& device_options = {}, std::uint64_t epoch = 1,
                         Desired desired = {}, std::size_t max_batch_bytes = 49'152,
                         std::size_t max_batch_operations = 512)
       : core({.epoch = epoch,

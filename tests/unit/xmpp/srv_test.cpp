@@ -14,6 +14,7 @@ std::uint32_t highest(std::uint32_t most) {
 
 std::vector<std::string> hosts(const std::vector<Broker>& brokers) {
   std::vector<std::string> out;
+  out.reserve(brokers.size());
   for (const Broker& b : brokers) out.push_back(b.host);
   return out;
 }
