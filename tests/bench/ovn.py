@@ -51,6 +51,8 @@ class Ovn:
             "set", "Open_vSwitch", ".", "external-ids:system-id=here",
             f"external-ids:ovn-remote=unix:{self._socket('south')}",
             "external-ids:ovn-encap-type=geneve", "external-ids:ovn-encap-ip=127.0.0.1",
+            # A controller that computes for longer than that loses its switch, and what it waited for.
+            "external-ids:ovn-openflow-probe-interval=0", "external-ids:ovn-remote-probe-interval=0",
         )  # fmt: skip
         self._switch(
             "add-br", "br-int",
