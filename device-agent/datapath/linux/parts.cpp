@@ -5,16 +5,6 @@
 #include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device::nft {
-namespace {
-
-std::size_t size_of(const Table& table) {
-  std::size_t out = 0;
-  for (const auto& [name, chain] : table.chains) out += chain.rules.size();
-  for (const auto& [set, elements] : table.elements) out += elements.size();
-  return out;
-}
-
-}  // namespace
 
 Parts::Parts(const DatapathState& wanted, const Layout& layout)
     : wanted_(wanted),
@@ -30,7 +20,7 @@ Table Parts::next(std::size_t least) {
   Table out;
   std::size_t size = 0;
   const auto add = [&](Table part) {
-    size += size_of(part);
+    size += rule_count(part) + element_count(part);
     out.add(std::move(part));
   };
   while (size < least && network_ != wanted_.networks.end()) {

@@ -50,18 +50,6 @@ auto* find(Map& map, const typename std::remove_const_t<Map>::key_type& key) {
   return found == map.end() ? nullptr : &found->second;
 }
 
-std::size_t rule_count(const Table& table) {
-  std::size_t out = 0;
-  for (const auto& [name, chain] : table.chains) out += chain.rules.size();
-  return out;
-}
-
-std::size_t element_count(const Table& table) {
-  std::size_t out = 0;
-  for (const auto& [set, elements] : table.elements) out += elements.size();
-  return out;
-}
-
 void move_into(std::vector<Change>& out, std::vector<Change>&& part) {
   out.insert(out.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
 }
@@ -83,6 +71,18 @@ struct Writer {
 
 bool SetSpec::dynamic() const {
   return (flags & NFT_SET_EVAL) != 0;
+}
+
+std::size_t rule_count(const Table& table) {
+  std::size_t out = 0;
+  for (const auto& [name, chain] : table.chains) out += chain.rules.size();
+  return out;
+}
+
+std::size_t element_count(const Table& table) {
+  std::size_t out = 0;
+  for (const auto& [set, elements] : table.elements) out += elements.size();
+  return out;
 }
 
 void Table::add(Table part) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -64,6 +65,8 @@ struct Table {
   void add(Table part);
 };
 bool operator==(Table a, Table b);
+std::size_t rule_count(const Table& table);
+std::size_t element_count(const Table& table);
 
 // One message to the kernel.
 struct AddTable {};

@@ -9,6 +9,16 @@ namespace {
 
 using namespace tenet::testing;
 
+// v1 may use what it is leased, and nothing else.
+DatapathState snooped() {
+  DatapathState out;
+  out.networks[kRed] = {DhcpGuard{}};
+  Vm vm = *member(1, "vm1");
+  vm.addresses.clear();
+  out.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
+  return out;
+}
+
 TEST_F(HostileTest, VmsSwapEverythingInOneDelta) {
   run("ip link set vm1 nomaster && ip link set vm2 nomaster");
   DatapathState state;
@@ -79,11 +89,7 @@ TEST_F(HostileTest, AChangeOfOurOwnIsNoDrift) {
 }
 
 TEST_F(HostileTest, ARepairKeepsLeases) {
-  DatapathState state;
-  state.networks[kRed] = {DhcpGuard{}};
-  Vm vm = *member(1, "vm1");
-  vm.addresses.clear();
-  state.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
+  DatapathState state = snooped();
   become(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   EXPECT_EQ(driver_->leases().value().size(), 1U);
@@ -93,11 +99,7 @@ TEST_F(HostileTest, ARepairKeepsLeases) {
 }
 
 TEST_F(HostileTest, ALeaseEndsWithItsVm) {
-  DatapathState state;
-  state.networks[kRed] = {DhcpGuard{}};
-  Vm vm = *member(1, "vm1");
-  vm.addresses.clear();
-  state.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
+  DatapathState state = snooped();
   become(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   state.members.erase({kRed, "v1"});
