@@ -5,7 +5,10 @@
 namespace tenet::console {
 namespace {
 
-constexpr const char* kGenericVerbs = R"(  exec, describe, commands
+constexpr const char* kGenericVerbs = R"(  wait
+    Wait until the devices of a network enforce what the server wants; name those that do not.
+      $ tenetctl wait 4096 --timeout 30
+  exec, describe, commands
     Run any command of any agent; show a command's fields; show an agent's commands.
       $ tenetctl exec server1@example.org/server-agent create-network policy=@web.xml
 

@@ -1,7 +1,5 @@
 #include "console/jobs.h"
 
-#include <algorithm>
-
 #include "common/core/text.h"
 #include "console/fields.h"
 #include "console/migration.h"

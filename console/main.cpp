@@ -1,4 +1,5 @@
 // tenetctl: reads the command line and the configuration, talks to the agents, shows the outcome.
+#include <exception>
 #include <iostream>
 
 #include "console/command_line.h"
@@ -25,7 +26,7 @@ Outcome perform(const CommandLine& line) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto parsed =
       parse_command_line({argv + 1, argv + argc}, TENET_VERSION, std::cout, std::cerr);
   if (!parsed.line) return parsed.exit;
@@ -40,4 +41,7 @@ int main(int argc, char** argv) {
     return static_cast<int>(worse(outcome.exit, Exit::usage));
   }
   return static_cast<int>(outcome.exit);
+} catch (const std::exception& error) {  // no file descriptor, no memory
+  std::cerr << "error: " << error.what() << "\n";
+  return static_cast<int>(Exit::unreachable);
 }

@@ -19,7 +19,6 @@ struct VerbArgument {
   bool required = false;
   std::string constant = {};
 
-  bool positional() const { return !name.starts_with("--"); }
   bool flag() const { return !constant.empty(); }
 };
 

@@ -155,8 +155,9 @@ void DeviceAgent::await_expiry() {
     expiry_.cancel();
     return;
   }
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(*next - std::chrono::system_clock::now());
+  // In seconds: the clock's nanoseconds do not reach as far as a time in the store may.
+  const std::chrono::milliseconds left =
+      *next - std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   // A store that fails is tried again after a second, not at once. And a clock that went back is
   // noticed after one time-out.
   const std::chrono::milliseconds longest = core_.options().capacity.reservation_timeout;
@@ -214,7 +215,6 @@ void DeviceAgent::reload() {
   for (const Jid& server : next->servers) session_.watch(server);
   config_.operators = next->operators;
   config_.servers = next->servers;
-  config_.log = next->log;
   core_.set_limits(next->baseline, next->capacity);
   await_expiry();
   log::info("reloaded: operators, servers, baseline, capacity, log; the rest needs a restart");

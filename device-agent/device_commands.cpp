@@ -1,7 +1,5 @@
 #include "device-agent/device_commands.h"
 
-#include <algorithm>
-
 #include "common/core/attributes.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"

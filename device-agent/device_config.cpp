@@ -1,5 +1,7 @@
 #include "device-agent/device_config.h"
 
+#include <algorithm>
+
 #include "common/core/intent.h"
 #include "common/core/text.h"
 #include "common/core/vnid.h"
@@ -82,19 +84,15 @@ Capacity read_capacity(Section section) {
   return out;
 }
 
-// The name of a port, as the kernel takes it (IFNAMSIZ); with `pattern` perhaps with an asterisk at
-// its end.
-bool is_port(std::string_view text, bool pattern) {
-  if (pattern && text.ends_with('*')) {
-    text.remove_suffix(1);
-    if (text.empty()) return false;
-  }
-  return text.size() <= 15 && is_identifier(text, 15) && text.find_first_of("/:") == text.npos;
+// The name of a port, or its beginning and an asterisk.
+bool is_pattern(std::string_view text) {
+  if (text.ends_with('*')) text.remove_suffix(1);
+  return nft::is_port_name(text);
 }
 
 std::string read_port(Section& section, std::string_view key) {
   std::string name = section.text(key);
-  if (!name.empty() && !is_port(name, false)) {
+  if (!name.empty() && !nft::is_port_name(name)) {
     section.problem(key, "'" + name + "' is no name of a port: 1 to 15 of A-Z a-z 0-9 . _ -");
   }
   return name;
@@ -114,7 +112,7 @@ LinuxOptions read_linux(Section& section) {
   out.underlay.udp_port =
       static_cast<std::uint16_t>(section.number("vxlan-port", out.underlay.udp_port, 1, 65535));
   for (const std::string& pattern : section.texts("guarded-ports")) {
-    if (!is_port(pattern, true)) {
+    if (!is_pattern(pattern)) {
       section.problem("guarded-ports", "'" + pattern +
                                            "' is no name of a port, nor the beginning of one "
                                            "and an asterisk, like vm* or eth1");
@@ -134,6 +132,9 @@ LinuxOptions read_linux(Section& section) {
     const std::string port = read_port(queue, "port");
     if (port.empty()) queue.problem("port", "the key is missing");
     if (!queue.has("rate")) queue.problem("rate", "the key is missing");
+    const bool twice = std::any_of(out.queues.begin(), out.queues.end(),
+                                   [&](const QueueOptions& other) { return other.port == port; });
+    if (twice) queue.problem("port", "the port " + port + " is there twice");
     out.queues.push_back({port, queue.parsed<BitRate>("rate", BitRate(1), BitRate::parse)});
   }
   return out;

@@ -1,7 +1,5 @@
 #include "device-agent/device_core.h"
 
-#include <algorithm>
-
 #include "common/core/text.h"
 
 namespace tenet::device {
@@ -494,8 +492,7 @@ DatapathDelta DeviceCore::datapath_delta() const {
   }
   for (const auto& [key, before] : enabled_before_) {
     VmPtr now = enabled(key);
-    const bool same = now == before || (now && before && *now == *before);
-    if (!same) out.members[key] = {before, std::move(now)};
+    if (!same(now, before)) out.members[key] = {before, std::move(now)};
   }
   return out;
 }

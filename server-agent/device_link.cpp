@@ -12,11 +12,6 @@ namespace {
 constexpr std::size_t kWindow = 8;
 constexpr std::chrono::milliseconds kFirstPause{1'000};
 constexpr std::chrono::milliseconds kLongestPause{60'000};
-constexpr unsigned kMostPatience = 8;  // audits
-
-bool same(const VmPtr& a, const VmPtr& b) {
-  return a == b || (a && b && *a == *b);
-}
 
 // Whether a policy comes or goes with it.
 bool concerns_policy(const Operation& operation) {
@@ -93,8 +88,7 @@ void DeviceLink::go_live(LinkContext& context) {
   verified_ = true;
   error_.reset();
   // A new conversation: the device may have been configured anew, so that all is tried again.
-  refused_.clear();
-  patience_.clear();
+  refusals_.clear();
   apart_.clear();
   dirty_.clear();
   parked_.clear();
@@ -159,7 +153,7 @@ void DeviceLink::batch_answer(const Result<Answer>& answer, LinkContext& context
     // The device does not understand the batch: the same again would not help.
     for (const Operation& operation : under_way_.arrive()) {
       dirty_.insert(key_of(operation));
-      refuse(operation, answer.error());
+      refuse(operation, answer.error(), context);
     }
     return;
   }
@@ -168,7 +162,7 @@ void DeviceLink::batch_answer(const Result<Answer>& answer, LinkContext& context
     return;
   }
   std::optional<Error> stuck;
-  if (absorb(std::get<BatchAnswer>(*answer), context.now, stuck)) {
+  if (absorb(std::get<BatchAnswer>(*answer), context, stuck)) {
     failures_ = stuck ? failures_ : 0;
     // A removal has no other wish to wait for, and busy passes: again, after a pause.
     if (stuck) wait(*stuck, context);
@@ -185,6 +179,7 @@ void DeviceLink::failed(const Error& error, LinkContext& context) {
     error_->text +=
         "; another server agent uses this identity, or this one's state is old: see "
         "--epoch";
+    context.effects.troubles.push_back({name_, {}, *error_});
     return;
   }
   wait(error, context);
@@ -197,6 +192,7 @@ void DeviceLink::look_closer(const Error& error, LinkContext& context) {
     return;
   }
   ++failures_;
+  context.effects.troubles.push_back({name_, {}, error, std::chrono::milliseconds(0)});
   greet(context);
 }
 
@@ -209,6 +205,7 @@ void DeviceLink::wait(const Error& error, LinkContext& context) {
   ++failures_;
   awaited_ = ++context.token;
   context.effects.timers.push_back(device_timer(name_, awaited_, pause));
+  context.effects.troubles.push_back({name_, {}, error, pause});
 }
 
 void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
@@ -216,10 +213,11 @@ void DeviceLink::retry(std::uint64_t token, LinkContext& context) {
   // The end mark is due once more; a device that differs is compared with in detail then.
   if (phase_ != Phase::live || token != audit_) return;
   end_marked_ = false;
-  forgive(Occasion::audit);
+  forgive(Refusals::Occasion::audit);
 }
 
-bool DeviceLink::absorb(const BatchAnswer& answer, WallTime now, std::optional<Error>& stuck) {
+bool DeviceLink::absorb(const BatchAnswer& answer, LinkContext& context,
+                        std::optional<Error>& stuck) {
   bool freed = false;
   bool as_known = true;
   const std::vector<Operation> operations = under_way_.arrive();
@@ -241,22 +239,22 @@ bool DeviceLink::absorb(const BatchAnswer& answer, WallTime now, std::optional<E
     if (answer.results[i] && answer.results[i]->code == Code::busy) {
       stuck = answer.results[i];  // no refusal: it may succeed later
     } else if (answer.results[i]) {
-      refuse(operation, *answer.results[i]);
+      refuse(operation, *answer.results[i], context);
       if (std::holds_alternative<PolicyWithdraw>(operation) ||
           std::holds_alternative<Dissociate>(operation)) {
         stuck = answer.results[i];
       }
     } else {
-      refused_.erase(key_of(operation));
-      patience_.erase(key_of(operation));
+      refusals_.erase(key_of(operation));
       const auto* associate = std::get_if<Associate>(&operation);
       if (associate != nullptr && associate->from) taken_over_.push_back(key_of(operation));
       freed = freed || frees(operation);
     }
   }
   acknowledge(acknowledged_, operations, answer.results);
-  for (const Operation& operation : operations) note_enforcement(operation_vnid(operation), now);
-  if (freed) forgive(Occasion::freed);
+  for (const Operation& operation : operations)
+    note_enforcement(operation_vnid(operation), context.now);
+  if (freed) forgive(Refusals::Occasion::freed);
   for (auto it = parked_.begin(); it != parked_.end();) {
     if (acknowledged_.contains(it->first)) {
       dirty_.insert(*it);
@@ -295,76 +293,28 @@ bool DeviceLink::frees(const Operation& operation) const {
   return network != acknowledged_.end() && network->second.vms.contains(associate->vm->id);
 }
 
-void DeviceLink::refuse(const Operation& operation, const Error& error) {
+void DeviceLink::refuse(const Operation& operation, const Error& error, LinkContext& context) {
   const auto* with_policy = std::get_if<Associate>(&operation);
   if (with_policy != nullptr && with_policy->policy) {
     apart_.insert(with_policy->vnid);
     return;
   }
-  Refusal refusal{nullptr, nullptr, error};
-  if (const auto* sync = std::get_if<PolicySync>(&operation)) refusal.policy = sync->policy;
-  if (const auto* update = std::get_if<PolicyUpdate>(&operation)) refusal.policy = update->policy;
-  if (const auto* associate = std::get_if<Associate>(&operation)) refusal.vm = associate->vm;
-  refused_.insert_or_assign(key_of(operation), std::move(refusal));
+  context.effects.troubles.push_back({name_, key_text(key_of(operation)), error});
+  refusals_.put(operation, error);
 }
 
-// What failed for want of something is worth another try when something is freed or replaced.
-// Others free things too, and a device that is configured anew or gets a sensor tells nobody: that
-// is what audits are for, ever less often.
-void DeviceLink::forgive(Occasion occasion) {
-  for (auto it = refused_.begin(); it != refused_.end();) {
-    auto& [key, refusal] = *it;
-    const Code code = refusal.error.code;
-    bool again =
-        code == Code::no_resources || code == Code::vm_conflict || code == Code::unknown_vnid;
-    if (occasion == Occasion::audit) {
-      const bool may_pass = again || code == Code::unsupported || code == Code::policy_conflict ||
-                            code == Code::stale_revision;
-      unsigned& patience = patience_.try_emplace(key, 1).first->second;
-      again = may_pass && ++refusal.audits >= patience;
-      if (again) patience = std::min(2 * patience, kMostPatience);
-    }
-    if (!again) {
-      ++it;
-      continue;
-    }
-    dirty_.insert(key);
-    it = refused_.erase(it);
-  }
+void DeviceLink::forgive(Refusals::Occasion occasion) {
+  for (const Key& key : refusals_.forgive(occasion)) dirty_.insert(key);
 }
 
 void DeviceLink::try_again(const Key& key) {
   for (const Key& k : {Key{key.first, {}}, key}) {
-    refused_.erase(k);
-    patience_.erase(k);
+    refusals_.erase(k);
     dirty_.insert(k);
   }
 }
 
-void DeviceLink::forget_refusals(const std::vector<Key>& keys, const Desired& desired) {
-  for (const Key& key : keys) {
-    if (!refused_.contains(key)) continue;
-    const Network* network = desired.find(key.first);
-    const PlacedVm* vm = key.second.empty() ? nullptr : desired.find(key.first, key.second);
-    const bool policy = key.second.empty() && network != nullptr;
-    if (!is_refused(key, policy ? network->policy : nullptr, vm == nullptr ? nullptr : vm->vm) ||
-        (!policy && vm == nullptr)) {
-      refused_.erase(key);
-      patience_.erase(key);
-    }
-  }
-}
-
 // ---- differences -----------------------------------------------------------------------------
-
-bool DeviceLink::is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const {
-  const auto found = refused_.find(key);
-  if (found == refused_.end()) return false;
-  const Refusal& refusal = found->second;
-  const bool same_policy =
-      refusal.policy == policy || (refusal.policy && policy && *refusal.policy == *policy);
-  return same_policy && same(refusal.vm, vm);
-}
 
 std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& keys,
                                                      const Desired& desired) {
@@ -376,7 +326,7 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
     if (has != acknowledged_.end()) acknowledged[vnid].stamp = has->second.stamp;
     if (network == nullptr || !network->wanted_on(name_)) continue;  // withdraw, if it is there
     PolicyPtr policy = network->policy;
-    if (is_refused({vnid, {}}, policy, nullptr)) {
+    if (refusals_.find({vnid, {}}, policy, nullptr) != nullptr) {
       if (has == acknowledged_.end()) {  // without the policy no VM can come
         if (!id.empty()) parked_.insert({vnid, id});
         continue;
@@ -388,7 +338,7 @@ std::pair<Wanted, DeviceView> DeviceLink::restricted(const std::vector<Key>& key
     if (id.empty()) continue;
     const PlacedVm* vm = network->vms.find(id);
     const bool wants = vm != nullptr && vm->devices.contains(name_);
-    if (wants && is_refused({vnid, id}, nullptr, vm->vm)) continue;
+    if (wants && refusals_.find({vnid, id}, nullptr, vm->vm) != nullptr) continue;
     if (wants) want.vms[id] = {vm->vm, vm->taken_from(name_)};
     if (has == acknowledged_.end()) continue;
     const VmPtr* known = has->second.vms.find(id);
@@ -452,7 +402,7 @@ bool DeviceLink::send_batch(LinkContext& context) {
   if (others_out && dirty_.size() < most) return false;
   const std::vector<Key> keys = due(most);
   if (keys.empty() || (others_out && keys.size() < most)) return false;
-  forget_refusals(keys, context.desired);
+  refusals_.forget(keys, context.desired);
   const auto [wanted, acknowledged] = restricted(keys, context.desired);
   std::vector<Operation> operations = take_apart(plan(wanted, acknowledged));
   for (const Key& key : keys) {
@@ -498,9 +448,9 @@ Delivery DeviceLink::delivery(const Key& key, const Desired& desired,
     return Delivery::pending;
   };
   const auto refusal = [&](const Key& of, const PolicyPtr& policy, const VmPtr& vm) {
-    if (!is_refused(of, policy, vm)) return false;
-    if (why != nullptr) *why = refused_.at(of).error;
-    return true;
+    const Error* found = refusals_.find(of, policy, vm);
+    if (found != nullptr && why != nullptr) *why = *found;
+    return found != nullptr;
   };
   if (!verified_ || moving(key)) return open();
   if (id.empty()) {

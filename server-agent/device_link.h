@@ -17,6 +17,7 @@
 #include "server-agent/effects.h"
 #include "server-agent/key.h"
 #include "server-agent/plan.h"
+#include "server-agent/refusals.h"
 #include "server-agent/sync_walk.h"
 #include "server-agent/under_way.h"
 
@@ -94,17 +95,10 @@ class DeviceLink {
   // Nothing if the device does not enforce the network, or it is not known since this server's
   // start.
   std::optional<Enforcement> enforcement(Vnid vnid) const;
-  std::size_t refused() const { return refused_.size(); }
+  std::size_t refused() const { return refusals_.size(); }
   std::size_t pending() const { return dirty_.size() + under_way_.operations(); }
 
  private:
-  struct Refusal {
-    PolicyPtr policy;  // what was refused; another wish is tried anew
-    VmPtr vm;
-    Error error;
-    unsigned audits = 0;  // since it was refused
-  };
-
   // Whether something of that key is on its way, or its outcome unknown.
   bool moving(const Key& key) const { return dirty_.contains(key) || under_way_.touches(key); }
   bool settled() const { return dirty_.empty() && under_way_.flights().empty() && awaited_ == 0; }
@@ -116,20 +110,15 @@ class DeviceLink {
   void failed(const Error& error, LinkContext& context);
   void batch_answer(const Result<Answer>& answer, LinkContext& context);
   // False: the device lacks a policy that it had acknowledged, so that what we know is not true.
-  bool absorb(const BatchAnswer& answer, WallTime now, std::optional<Error>& stuck);
+  bool absorb(const BatchAnswer& answer, LinkContext& context, std::optional<Error>& stuck);
   void look_closer(const Error& error, LinkContext& context);
   void note_takeovers(const Desired& desired);
-  void refuse(const Operation& operation, const Error& error);
+  void refuse(const Operation& operation, const Error& error, LinkContext& context);
   std::vector<Operation> take_apart(std::vector<Operation> operations) const;
-  // Whether a refusal may have become unjust since: because something was freed here, or because of
-  // whatever happens on a device that nobody tells us of.
-  enum class Occasion : std::uint8_t { freed, audit };
-  void forgive(Occasion occasion);
+  // What may succeed now is due again.
+  void forgive(Refusals::Occasion occasion);
   bool frees(const Operation& operation) const;
   void note_enforcement(Vnid vnid, WallTime now);
-  // Drops refusals of wishes that are no longer there.
-  void forget_refusals(const std::vector<Key>& keys, const Desired& desired);
-  bool is_refused(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const;
   void tell(const Key& key);
   // Keys of which something can leave now, at most so many.
   std::vector<Key> due(std::size_t most) const;
@@ -146,9 +135,7 @@ class DeviceLink {
   std::set<Key> dirty_;
   // VMs that cannot come, since the device refuses their policy; due again once it has one.
   std::set<Key> parked_;
-  std::map<Key, Refusal> refused_;
-  // After how many audits a refused wish is tried again; doubles each time, absent is one.
-  std::map<Key, unsigned> patience_;
+  Refusals refusals_;
   // VNIDs whose policy must not travel with an association: one that did was refused, and only
   // apart can the device tell which of the two it refuses.
   std::set<Vnid> apart_;

@@ -8,6 +8,9 @@
 namespace tenet::server {
 namespace {
 
+// Each start adds one: so many are left that it never ends.
+constexpr std::uint64_t kMostEpoch = std::uint64_t{1} << 62U;
+
 Result<int> run(const std::string& path, bool check, std::uint64_t least_epoch) {
   auto config = load_server_config(path);
   if (!config) return fail(config.error());
@@ -34,7 +37,8 @@ int main(int argc, char** argv) {
        [&](CLI::App& app) {
          app.add_option("--epoch", epoch,
                         "begin with at least this epoch: after the state was restored from a "
-                        "backup, when devices say stale-epoch");
+                        "backup, when devices say stale-epoch")
+             ->check(CLI::Range(std::uint64_t{0}, tenet::server::kMostEpoch));
        },
        [&](const std::string& path, bool check) { return tenet::server::run(path, check, epoch); }},
       argc, argv);

@@ -5,10 +5,6 @@
 namespace tenet::server {
 namespace {
 
-bool same(const VmPtr& a, const VmPtr& b) {
-  return a == b || *a == *b;
-}
-
 // Operations for the policy and the VMs that are missing or different.
 void plan_network(Vnid vnid, const WantedNetwork& wanted, const NetworkView* acknowledged,
                   std::vector<Operation>& out) {

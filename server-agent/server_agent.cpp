@@ -127,11 +127,15 @@ void ServerAgent::perform() {
     });
     return;
   }
-  if (std::exchange(store_failing_, false)) log::info("the store works again");
+  if (std::exchange(store_failing_, false)) {
+    log::info("the store works again");
+    runtime::Daemon::notify("STATUS=the store works again");
+  }
   for (const Send& send : effects->sends) perform(send);
   for (const PeerQuery& query : effects->queries) perform(query);
   for (const Timer& timer : effects->timers) perform(timer);
   for (const Answered& answered : effects->answers) perform(answered);
+  for (const Trouble& trouble : effects->troubles) perform(trouble);
   if (!coming_.empty()) tidy_up();
 }
 
@@ -168,10 +172,6 @@ void ServerAgent::perform(const Send& send) {
                                       : Result<Answer>(fail(reply.error()));
         // It answered, but we do not understand what: the outcome is unknown, not a refusal.
         if (reply && !answer) answer.error().code = Code::unreachable;
-        if (!answer) {
-          log::warning("request failed",
-                       {{"device", send.device.text()}, {"reason", describe(answer.error())}});
-        }
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
         post([&](ServerCore& core) { core.device_answer(send.device, send.token, answer, now); });
       });
@@ -235,6 +235,21 @@ void ServerAgent::perform(const Answered& answered) {
   command.reply(result);
 }
 
+void ServerAgent::perform(const Trouble& trouble) {
+  const std::string device = trouble.device.text();
+  const std::string reason = describe(trouble.error);
+  if (!trouble.object.empty()) {
+    log::warning("refused", {{"device", device}, {"object", trouble.object}, {"reason", reason}});
+  } else if (trouble.pause) {
+    log::warning("the conversation with a device failed and begins again",
+                 {{"device", device},
+                  {"reason", reason},
+                  {"pause", std::to_string(trouble.pause->count()) + "ms"}});
+  } else {
+    log::error("a device does not listen to this server", {{"device", device}, {"reason", reason}});
+  }
+}
+
 // ---- requests of other servers ---------------------------------------------------------------
 
 void ServerAgent::receive(const xmpp::IncomingIq& iq,
@@ -277,7 +292,6 @@ void ServerAgent::reload() {
   config_.operators = next->operators;
   config_.devices = next->devices;
   config_.servers = next->servers;
-  config_.log = next->log;
   log::info("reloaded: operators, devices, servers, log; the rest needs a restart");
 }
 

@@ -41,6 +41,7 @@ class ServerAgent {
   void perform(const PeerQuery& query);
   void perform(const Answered& answered);
   void perform(const Timer& timer);
+  static void perform(const Trouble& trouble);
   void tidy_up();
   void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
   xmpp::SessionHandlers handlers();

@@ -1,5 +1,4 @@
 // The operators' commands: what each checks and changes.
-#include <algorithm>
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"

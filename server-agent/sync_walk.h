@@ -17,7 +17,6 @@ class SyncWalk {
   // Begins from what the server believes the device to have.
   explicit SyncWalk(DeviceView belief);
 
-  const Sha256& root() const { return root_; }
   // The device's root: equal ends the walk at once.
   void start(const Sha256& device_root);
   // The next question, or nothing: the view is exact.

@@ -21,7 +21,7 @@ class UnderWay {
   void depart(std::uint64_t token, std::vector<Operation> operations);
   // The first batch was answered. Precondition: one is out.
   std::vector<Operation> arrive();
-  // What is out may have arrived or not, until lost() is forgotten: the digests have told.
+  // What is out may have arrived or not, until forget_lost(): the digests have told.
   void lose();
   void forget_lost();
 

@@ -10,7 +10,7 @@
 
 namespace tenet {
 
-// The first ten travel on the wire as refusals (PROTOCOL.md, "Refusals"); the rest stay local.
+// All travel on the wire (PROTOCOL.md 5.1); agents refuse with the first ten.
 enum class Code {
   invalid,          // the document, field or value is malformed
   policy_conflict,  // contradicts the device's own configuration, or another document

@@ -36,6 +36,10 @@ struct Vm {
 
 // Shared between desired and acknowledged state, so that what is equal is stored once.
 using VmPtr = std::shared_ptr<const Vm>;
+// Whether both are alike, or both are nothing.
+inline bool same(const VmPtr& a, const VmPtr& b) {
+  return a == b || (a && b && *a == *b);
+}
 
 // Checks the identifiers and brings the addresses into order. Errors: invalid, naming the field.
 Result<Vm> make_vm(Vm vm);

@@ -14,8 +14,8 @@ Element to_element(const Error& error, std::string xmlns);
 
 // The reverse, also for errors of brokers and other software: service-unavailable,
 // recipient-unavailable and remote-server-not-found become `unreachable`, remote-server-timeout
-// `timeout`, not-authorized and forbidden `forbidden`, resource-constraint `busy`, others
-// `invalid`.
+// `timeout`, not-authorized, not-allowed and forbidden `forbidden`, item-not-found `not_found`,
+// resource-constraint `busy`, others `invalid`.
 Error error_from(const Element& error);
 
 }  // namespace tenet::protocol

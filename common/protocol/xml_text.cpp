@@ -1,7 +1,6 @@
 #include "common/protocol/xml_text.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <pugixml.hpp>
 #include <sstream>

@@ -77,14 +77,6 @@ std::string Section::required_text(std::string_view key) {
   return out;
 }
 
-bool Section::boolean(std::string_view key, bool fallback) {
-  const toml::node* node = node_->get(key);
-  if (node == nullptr) return fallback;
-  if (const auto value = node->value_exact<bool>()) return *value;
-  problem(key, "write true or false");
-  return fallback;
-}
-
 std::uint64_t Section::number(std::string_view key, std::uint64_t fallback, std::uint64_t min,
                               std::uint64_t max) {
   const toml::node* node = node_->get(key);

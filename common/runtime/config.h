@@ -23,7 +23,6 @@ class Section {
  public:
   std::string text(std::string_view key, std::string fallback = {});
   std::string required_text(std::string_view key);
-  bool boolean(std::string_view key, bool fallback);
   std::uint64_t number(std::string_view key, std::uint64_t fallback, std::uint64_t min = 0,
                        std::uint64_t max = std::numeric_limits<std::int64_t>::max());
   // "500ms", "10s", "5min".

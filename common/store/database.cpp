@@ -26,7 +26,10 @@ namespace {
 int take_lock(const std::string& path) {
   const std::string lock_path = path + ".lock";
   const int file = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (file < 0) throw StoreError(lock_path + ": " + std::strerror(errno));
+  if (file < 0) {
+    throw StoreError(lock_path + ": " + std::strerror(errno) +
+                     "; agent.state has to be a file in a folder that this user may write to");
+  }
   if (::flock(file, LOCK_EX | LOCK_NB) != 0) {
     std::array<char, 32> owner{};
     const auto length = ::read(file, owner.data(), owner.size() - 1);
@@ -148,6 +151,12 @@ void Database::execute(std::string_view sql) const {
       SQLITE_OK) {
     raise(database_.get(), path_);
   }
+}
+
+void Database::checkpoint() const {
+  if (number("PRAGMA wal_checkpoint(TRUNCATE)") == 0) return;
+  throw StoreError(path_ +
+                   ": another process reads it in a transaction; end that, and start again");
 }
 
 std::int64_t Database::number(std::string_view sql) const {

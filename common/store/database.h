@@ -69,8 +69,9 @@ class Database {
   Statement prepare(std::string_view sql) const { return {database_.get(), sql}; }
   void execute(std::string_view sql) const;
   const std::string& path() const { return path_; }
-  // Moves all commits from the WAL into the file.
-  void checkpoint() const { execute("PRAGMA wal_checkpoint(TRUNCATE)"); }
+  // Moves all commits from the WAL into the file. Throws StoreError; also if somebody reads from
+  // the WAL.
+  void checkpoint() const;
 
  private:
   std::int64_t number(std::string_view sql) const;

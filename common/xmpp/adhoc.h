@@ -3,11 +3,8 @@
 // that a command knows nothing of stanzas.
 #pragma once
 
-#include <chrono>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -70,7 +67,7 @@ class AdhocCommands {
   AdhocCommands(const AdhocCommands&) = delete;
   AdhocCommands& operator=(const AdhocCommands&) = delete;
 
-  // What the session asks for each request that it gets.
+  // Answers one request, as those of the session are answered.
   void handle(const IncomingIq& iq, const std::shared_ptr<Responder>& responder);
 
  private:

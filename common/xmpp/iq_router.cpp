@@ -79,14 +79,8 @@ IqRouter::IqRouter(const SessionOptions& options, Send send)
       category_(options.client_category),
       type_(options.client_type),
       name_(options.client_name),
-      features_(options.features),
       send_(std::move(send)),
-      link_(std::make_shared<Link>(Link{send_})) {
-  for (const std::string_view own :
-       {kDiscoInfo, kDiscoItems, kCaps, kPing, protocol::kDataFormsNamespace}) {
-    features_.emplace_back(own);
-  }
-}
+      link_(std::make_shared<Link>(Link{send_})) {}
 
 void IqRouter::serve(std::string xmlns, Session::Service service) {
   services_[std::move(xmlns)] = std::move(service);
@@ -101,7 +95,11 @@ void IqRouter::disconnected() {
 }
 
 Element IqRouter::info() const {
-  std::vector<std::string> features = features_;
+  std::vector<std::string> features;
+  for (const std::string_view own :
+       {kDiscoInfo, kDiscoItems, kCaps, kPing, protocol::kDataFormsNamespace}) {
+    features.emplace_back(own);
+  }
   for (const auto& [xmlns, service] : services_) features.push_back(xmlns);
   for (const auto& [node, items] : items_) features.push_back(node);
   return disco_info(category_, type_, name_, std::move(features));

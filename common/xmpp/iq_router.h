@@ -18,7 +18,7 @@ class IqRouter {
   // Errors: no-resources, if the stanza is too large; then nothing was sent.
   using Send = std::function<Result<void>(const Element& stanza)>;
 
-  // `options` for our JID, identity and features; `send` takes the answers.
+  // `options` for our JID and identity; `send` takes the answers.
   IqRouter(const SessionOptions& options, Send send);
 
   void serve(std::string xmlns, Session::Service service);
@@ -44,7 +44,6 @@ class IqRouter {
   std::string category_;
   std::string type_;
   std::string name_;
-  std::vector<std::string> features_;
   Send send_;
   std::shared_ptr<Link> link_;  // of the current connection
   std::map<std::string, Session::Service> services_;

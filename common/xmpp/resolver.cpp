@@ -8,8 +8,8 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <map>
-#include <random>
 
+#include "common/core/text.h"
 #include "common/xmpp/random.h"
 #include "common/xmpp/srv.h"
 
@@ -187,7 +187,9 @@ void Resolver::find(const std::string& domain, Done done) {
   if (!not_an_address) {
     lookup_->finish(brokers_of(domain, {}, draw));
   } else if (!lookup_->open(nameservers_)) {
-    lookup_->finish(fail(Code::configuration, "cannot use the configured nameservers"));
+    lookup_->finish(fail(Code::configuration, "cannot use the nameservers " +
+                                                  join(nameservers_, ", ") +
+                                                  ": write each as ADDRESS or ADDRESS:port"));
   } else {
     lookup_->ask();
   }

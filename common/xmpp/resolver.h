@@ -16,7 +16,7 @@ class Resolver {
  public:
   using Done = std::function<void(Result<std::vector<Broker>>)>;
 
-  // `nameservers`: host:port each, addresses only; empty: those of the system.
+  // `nameservers`: ADDRESS or ADDRESS:port each; empty: those of the system.
   Resolver(asio::io_context& io, std::vector<std::string> nameservers);
   ~Resolver();  // forgets a look-up that is under way
   Resolver(const Resolver&) = delete;

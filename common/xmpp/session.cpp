@@ -2,7 +2,6 @@
 
 #include <asio/post.hpp>
 #include <map>
-#include <optional>
 #include <utility>
 
 #include "common/protocol/names.h"

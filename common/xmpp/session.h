@@ -53,7 +53,6 @@ struct SessionOptions {
   std::string client_name = "Tenet";                // XEP-0030 identity name
   std::string client_category = "automation";       // XEP-0030 identity
   std::string client_type = "command-list";
-  std::vector<std::string> features = {};  // disco features beside the session's own
 };
 
 enum class IqType { get, set };

@@ -3,13 +3,6 @@
 #include <algorithm>
 
 namespace tenet::device {
-namespace {
-
-bool same(const VmPtr& a, const VmPtr& b) {
-  return a == b || (a && b && *a == *b);
-}
-
-}  // namespace
 
 std::string text(const MemberKey& key) {
   return key.vnid.text() + "/" + key.vm;

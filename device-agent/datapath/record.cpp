@@ -1,7 +1,9 @@
 #include "device-agent/datapath/record.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 
 #include "common/core/text.h"
@@ -51,7 +53,8 @@ Result<void> RecordDriver::write_file(const DatapathState& state) const {
   out << text(state);
   out.close();
   if (!out || std::rename(next.c_str(), file_.c_str()) != 0) {
-    return fail(Code::busy, "the record file " + file_ + " cannot be written");
+    return fail(Code::busy,
+                "the record file " + file_ + " cannot be written: " + std::strerror(errno));
   }
   return {};
 }

@@ -56,6 +56,8 @@ class Ovn:
             "external-ids:ovn-encap-type=geneve", "external-ids:ovn-encap-ip=127.0.0.1",
             # A controller that computes for longer than that loses its switch, and what it waited for.
             "external-ids:ovn-openflow-probe-interval=0", "external-ids:ovn-remote-probe-interval=0",
+            # Nor may the switch drop what the controller has half sent while it computes.
+            "other_config:bundle-idle-timeout=180",
         )  # fmt: skip
         self._switch(
             "add-br", "br-int",

@@ -123,4 +123,10 @@ void damage(Choices& choices, const StorePath& path, std::size_t migrations,
   }
 }
 
+void check_error(const Error& error, const StorePath& path) {
+  require(error.code == Code::io, "damage is an error of code io");
+  require(error.text.find(path.text()) != std::string::npos, "the error names the file",
+          error.text);
+}
+
 }  // namespace tenet::fuzz

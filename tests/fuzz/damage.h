@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/core/error.h"
 #include "tests/fuzz/target.h"
 
 namespace tenet::fuzz {
@@ -42,5 +43,7 @@ struct Column {
 // Does what the choices say to the files at `path`, of a store with so many migrations.
 void damage(Choices& choices, const StorePath& path, std::size_t migrations,
             std::span<const Column> columns);
+// A store that is damaged is an error of code io that names the file.
+void check_error(const Error& error, const StorePath& path);
 
 }  // namespace tenet::fuzz

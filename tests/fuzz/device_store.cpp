@@ -89,12 +89,6 @@ class Story {
   }
 };
 
-void check_error(const Error& error, const StorePath& path) {
-  require(error.code == Code::io, "damage is an error of code io");
-  require(error.text.find(path.text()) != std::string::npos, "the error names the file",
-          error.text);
-}
-
 void check_loaded(const Story& story, const DeviceChanges& loaded) {
   for (const auto& [vnid, policy] : loaded.policies) {
     require(std::any_of(story.sent.begin(), story.sent.end(),

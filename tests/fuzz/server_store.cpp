@@ -72,12 +72,6 @@ struct Story {
   }
 };
 
-void check_error(const Error& error, const StorePath& path) {
-  require(error.code == Code::io, "damage is an error of code io");
-  require(error.text.find(path.text()) != std::string::npos, "the error names the file",
-          error.text);
-}
-
 void check_loaded(const Story& story, const Desired& desired) {
   for (const auto& [vnid, network] : desired.networks()) {
     const auto stored = story.stored.networks.find(vnid);

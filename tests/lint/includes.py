@@ -26,8 +26,10 @@ PURE = [
     "server-agent/server_core",
     "server-agent/desired",
     "server-agent/plan",
+    "server-agent/refusals",
     "server-agent/device_link",
     "server-agent/device_set",
+    "server-agent/effects",
     "server-agent/key",
     "server-agent/under_way",
     "server-agent/sync_walk",
@@ -38,11 +40,16 @@ PURE = [
     "device-agent/datapath/driver",
     "device-agent/datapath/linux/expression.",
     "device-agent/datapath/linux/layout.",
+    "device-agent/datapath/linux/parts.",
     "device-agent/datapath/linux/program",
     "device-agent/datapath/linux/rule_builder.",
+    "device-agent/datapath/linux/segment_plan.",
     "device-agent/datapath/linux/table.",
 ]
-IMPURE = re.compile(r"asio|libmnl|libnftnl|common/(xmpp|store|runtime)/|<(chrono_io|fstream|thread|mutex|random)>")
+IMPURE = re.compile(
+    r"asio|libmnl|libnftnl|common/(xmpp|store|runtime)/|<sys/|<unistd\.h>"
+    r"|<(filesystem|fstream|future|iostream|mutex|random|thread)(\.h)?>"
+)
 FOLDERS = ["common", "server-agent", "device-agent", "console", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 # Public headers of the XMPP folder show no gloox type either.

@@ -8,7 +8,7 @@ import unittest
 
 from .optimized import SIMULATION, build
 
-SEEDS = int(os.environ.get("TENET_SEEDS", "2000"))
+SEEDS = int(os.environ.get("TENET_HISTORIES", "2000"))
 FIRST = int(os.environ.get("TENET_FIRST_SEED", "1"))
 
 

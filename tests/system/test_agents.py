@@ -63,6 +63,19 @@ class Programs(SystemTest):
         ):
             self.assertRegex(result.stderr, rf"tried\.toml:{line}: {key.replace('[', '.').replace(']', '.')}: ")
 
+    def test_check_names_ports_that_are_there_twice(self) -> None:
+        result = self.check(
+            "switch1",
+            "[datapath]\ndriver = 'linux'\n"
+            "[[datapath.queue]]\nport = 'up0'\nrate = '1Gbit'\n"
+            "[[datapath.queue]]\nport = 'up0'\nrate = '2Gbit'\n"
+            "[[capacity.port]]\nname = 'up0'\nbandwidth = '1Gbit'\n"
+            "[[capacity.port]]\nname = 'up0'\nbandwidth = '2Gbit'\n",
+        )
+        self.assertEqual(result.returncode, 1)
+        for line, key in ((7, "datapath.queue.2..port"), (13, "capacity.port.2..name")):
+            self.assertRegex(result.stderr, rf"tried\.toml:{line}: {key}: the port up0 is there twice")
+
     def test_files_that_are_no_toml_or_missing_are_named(self) -> None:
         result = self.check("server1", "[xmpp\n")
         self.assertEqual(result.returncode, 1)

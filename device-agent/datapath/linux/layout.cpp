@@ -6,6 +6,11 @@
 #include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
+namespace {
+
+constexpr std::string_view kPortNames = ": names have 1 to 15 of A-Z a-z 0-9 . _ -";
+
+}  // namespace
 
 Layout::Layout(const DatapathState& state) {
   for (const auto& [vnid, intents] : state.networks) set_network(vnid, intents);
@@ -98,6 +103,11 @@ void Layout::refuse(Vnid vnid, const std::vector<Intent>& intents,
     refuse("igmp-snooping needs virtual-network here: only a bridge of Tenet's own can snoop",
            {.entry = "igmp-snooping"});
   }
+  if (!network.sensor.empty() && !nft::is_port_name(network.sensor)) {
+    refuse(
+        "the sensor " + network.sensor + " can be no port of this device" + std::string(kPortNames),
+        {.entry = "intrusion-detection"});
+  }
   if (!network.sensor.empty() && network.unplaced > 0) {
     refuse("intrusion-detection copies what passes a port, and " + counted(network.unplaced, "VM") +
                " of VNID " + vnid.text() + " name none",
@@ -118,6 +128,11 @@ void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::s
            "intrusion-detection of VNID " + key.vnid.text() +
                " copies what passes a port: name the port of VM " + key.vm,
            "intrusion-detection");
+    return;
+  }
+  if (!nft::is_port_name(port)) {
+    refuse(Code::unsupported,
+           "port " + port + " can be none of this device" + std::string(kPortNames), "");
     return;
   }
   if (!nft::is_guarded(guarded, port)) {

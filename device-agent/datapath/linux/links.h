@@ -47,7 +47,8 @@ Result<Links> read_links(NetlinkSocket& socket);
 // Nothing if there is no such link. Errors: io.
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, const std::string& name);
 
-// Each is one message, done or refused at once. Errors: unsupported with the kernel's reason; io.
+// Each is one message, done or refused at once. Errors: unsupported with the
+// kernel's reason, policy-conflict if there is something of the kind already; io.
 Result<void> add_bridge(NetlinkSocket& socket, const std::string& name, const BridgeLink& bridge);
 Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge);
 Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const VxlanLink& vxlan,

@@ -4,8 +4,6 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -104,9 +102,8 @@ Result<std::vector<NetlinkError>> NetlinkSocket::transact(
     answered = true;
     if (error->error != 0) refused.push_back({error->msg.nlmsg_seq, -error->error});
   });
-  if (!whole || !answered) {
-    return fail(Code::io, "the kernel did not answer a netlink request in full");
-  }
+  if (!whole) return failure("netlink receive");
+  if (!answered) return fail(Code::io, "the kernel did not answer a netlink request");
   return refused;
 }
 
@@ -133,7 +130,8 @@ Result<void> NetlinkSocket::dump(const NetlinkMessages& request,
     return failure("netlink dump");
   }
   if (changed) return fail(Code::busy, "the kernel's state changed while it was read");
-  if (!whole || !done) return fail(Code::io, "the kernel did not answer a netlink dump in full");
+  if (!whole) return failure("netlink receive");
+  if (!done) return fail(Code::io, "the kernel did not answer a netlink dump in full");
   return {};
 }
 

@@ -21,7 +21,6 @@ class NetlinkMessages {
   void append(const std::function<void(char* buffer, std::uint32_t sequence)>& write);
   const char* data() const { return bytes_.data(); }
   std::size_t size() const { return bytes_.size(); }
-  std::uint32_t count() const { return count_; }
 
   static constexpr std::size_t kMaxMessage = 65536;
 
@@ -43,7 +42,7 @@ class NetlinkSocket {
                                     unsigned groups = 0);
 
   int fd() const { return mnl_socket_get_fd(socket_.get()); }
-  // Sends the messages at once, the last of which asks for an acknowledgement. The kernel's
+  // Sends the messages at once, one of which at least asks for an acknowledgement. The kernel's
   // refusals, empty if there was none; other answers go to `receive`. Errors: io.
   Result<std::vector<NetlinkError>> transact(
       const NetlinkMessages& messages,

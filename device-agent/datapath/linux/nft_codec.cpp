@@ -12,8 +12,6 @@
 #include <linux/netfilter/nfnetlink.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <span>
@@ -279,7 +277,6 @@ tl::unexpected<Error> unreadable(const std::string& what) {
 }
 
 Result<bool> read_head(NetlinkSocket& socket, const TableName& name, Table& out) {
-  const TablePtr asked = made<TablePtr>(nftnl_table_alloc());
   bool there = false;
   bool readable = true;
   // A dump, since asking for one table that is not there is an error among others.

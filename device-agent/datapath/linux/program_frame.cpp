@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/core/text.h"
 #include "device-agent/datapath/linux/program.h"
 #include "device-agent/datapath/linux/program_names.h"
 #include "device-agent/datapath/linux/rule_builder.h"
@@ -269,6 +270,7 @@ std::vector<Rule> guard_rules(bool leases) {
   return out;
 }
 
+// The mark is the VNID of the source then, or what it was if that is no VM. It is also the place
 // for what every frame to a VM has to pass.
 std::vector<Rule> mark_source_rules() {
   RuleBuilder by_port;
@@ -299,6 +301,10 @@ const TableName& stack_table() {
 const TableName& arp_table() {
   static const TableName kName{TableFamily::arp, "tenet"};
   return kName;
+}
+
+bool is_port_name(std::string_view text) {
+  return is_identifier(text, 15) && text.find_first_of("/:") == text.npos;
 }
 
 bool is_guarded(const std::vector<std::string>& guarded, std::string_view port) {

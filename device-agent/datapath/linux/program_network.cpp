@@ -177,7 +177,6 @@ std::vector<Rule> from_vm_rules(const std::vector<Intent>& intents) {
   return out;
 }
 
-// The mark is the VNID of the source then, or what it was if that is no VM. It is also the place
 // Two networks never meet, also on one bridge that is not ours. The mark is the destination's VNID
 // when it begins, see to_network().
 std::vector<Rule> isolation(Vnid vnid) {

@@ -4,6 +4,9 @@
 #include <linux/rtnetlink.h>
 
 #include <array>
+#include <cstring>
+
+#include "common/runtime/log.h"
 
 namespace tenet::device {
 namespace {
@@ -33,6 +36,12 @@ Result<void> set_querier_address(NetlinkSocket& socket, std::uint32_t link, bool
   });
   auto refused = socket.transact(messages);
   if (!refused) return fail(refused.error());
+  // One that is not there need not be taken away.
+  if (wanted && !refused->empty()) {
+    log::warning(
+        "a bridge that snoops has no address to ask from, so that IPv6 multicast floods",
+        {{"link", std::to_string(link)}, {"reason", std::strerror(refused->front().number)}});
+  }
   return {};
 }
 

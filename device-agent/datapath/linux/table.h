@@ -1,7 +1,6 @@
 // One table of nftables as a value, and what leads from one to another.
 #pragma once
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>

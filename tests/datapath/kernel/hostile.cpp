@@ -28,6 +28,15 @@ VmPtr member(std::size_t number, const std::string& port) {
   return std::make_shared<const Vm>(out);
 }
 
+DatapathState hosting(const std::vector<Placed>& vms) {
+  DatapathState out;
+  for (const auto& [vnid, number, port] : vms) {
+    out.networks[vnid] = {};
+    out.members[{vnid, "v" + std::to_string(number)}] = member(number, port);
+  }
+  return out;
+}
+
 std::string bytes_of(const Mac& mac) {
   return {reinterpret_cast<const char*>(mac.bytes().data()), mac.bytes().size()};
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "device-agent/datapath/linux/linux_driver.h"
 #include "tests/datapath/kernel/world.h"
@@ -23,6 +24,13 @@ IpAddress ip(const std::string& text);
 Packet udp(const std::string& source, const std::string& destination, std::uint16_t port = 9);
 // A VM with that number's MAC, 10.0.0.number and fd00::number.
 VmPtr member(std::size_t number, const std::string& port);
+struct Placed {
+  Vnid vnid;
+  std::size_t number;
+  std::string port;
+};
+// Those VMs, v1 for number 1, in networks that permit everything.
+DatapathState hosting(const std::vector<Placed>& vms);
 std::string bytes_of(const Mac& mac);
 // The networks of which something is not in force. None if it could not be found out.
 std::set<Vnid> missing(const Result<Restored>& restored);

@@ -18,10 +18,7 @@ std::string lldp(const Mac& source) {
 }
 
 TEST_F(HostileTest, AnUnknownMachineDoesNotMoveAVmsMacWithLldp) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  become(hosting({{kRed, 1, "vm1"}}));
   reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255"));
   EXPECT_EQ(reached(up_, kOutside, mac(1), udp("10.0.0.9", "10.0.0.1")), "vm1 ");
   reached(vm3_, lldp(mac(1)));

@@ -15,38 +15,21 @@ using namespace tenet::testing;
 
 // Red is at vm1, blue somewhere: the bridge does not know where yet, and floods.
 TEST_F(HostileTest, FloodedFramesForAVmWithoutPortReachNobodyElse) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.networks[kBlue] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kBlue, "v2"}] = member(2, "");
-  become(state);
+  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}}));
   const std::string ends = reached(up_, kOutside, mac(2), udp("10.0.0.9", "10.0.0.2"));
   EXPECT_EQ(ends.find("vm1"), std::string::npos) << "another tenant's VM got it: " << ends;
   EXPECT_EQ(ends.find("vm3"), std::string::npos) << "a port where nobody is associated: " << ends;
 }
 
 TEST_F(HostileTest, APortOfOneNetworkDoesNotSpeakWithAMacOfAnother) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.networks[kBlue] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kBlue, "v2"}] = member(2, "");
-  state.members[{kBlue, "v3"}] = member(3, "vm3");
-  become(state);
+  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}, {kBlue, 3, "vm3"}}));
   // v1's machine takes the MAC and the address of blue's v2, and talks to blue's v3.
   EXPECT_EQ(reached(vm1_, mac(2), mac(3), udp("10.0.0.2", "10.0.0.3")), "");
   EXPECT_EQ(reached(vm1_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255")), "");
 }
 
 TEST_F(HostileTest, TwoNetworksDoNotMeetOnOneBridge) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.networks[kBlue] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kBlue, "v2"}] = member(2, "vm2");
-  state.members[{kRed, "v3"}] = member(3, "vm3");
-  become(state);
+  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, "vm2"}, {kRed, 3, "vm3"}}));
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "vm3 up0 ");
   EXPECT_EQ(reached(vm2_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255")), "up0 ");
   EXPECT_EQ(reached(vm1_, mac(1), mac(2), udp("10.0.0.1", "10.0.0.2")), "");
@@ -55,11 +38,7 @@ TEST_F(HostileTest, TwoNetworksDoNotMeetOnOneBridge) {
 
 // A live migration: the VM speaks from elsewhere before it is taken off this device.
 TEST_F(HostileTest, AVmThatSpokeBehindTheUplinkDoesNotSilenceItForOthers) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.networks[kBlue] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kBlue, "v2"}] = member(2, "");
+  DatapathState state = hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}});
   become(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
   reached(up_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255"));
@@ -71,10 +50,7 @@ TEST_F(HostileTest, AVmThatSpokeBehindTheUplinkDoesNotSilenceItForOthers) {
 }
 
 TEST_F(HostileTest, AVmWithoutPortHearsNothingOnceItIsDissociated) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kRed, "v2"}] = member(2, "");
+  DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, ""}});
   become(state);
   reached(vm2_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255"));
   state.members.erase({kRed, "v2"});
@@ -163,11 +139,7 @@ TEST_F(HostileTest, ADeniedPortIsNotReachedByAFirstFragmentWithoutIt) {
 
 // The default router of IPv6 is a link-local address.
 TEST_F(HostileTest, AVmDoesNotAdvertiseTheRoutersLinkLocalAddress) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
-  state.members[{kRed, "v2"}] = member(2, "vm2");
-  become(state);
+  become(hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}}));
   Packet p;
   p.ethertype = ethertype::kIpv6;
   p.source = ip("fe80::ffff");
@@ -191,9 +163,7 @@ TEST_F(HostileTest, AGuardedPortIsNoOverlayWhateverItsName) {
 
 // The witness of explain() is what an operator believes.
 TEST_F(HostileTest, ExplainKnowsThatArpIsGuarded) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
+  DatapathState state = hosting({{kRed, 1, "vm1"}});
   become(state);
   Packet arp;
   arp.ethertype = ethertype::kArp;

@@ -102,9 +102,7 @@ TEST_F(HostileTest, ANetworkThatCannotBeMadeDoesNotStopTheRepairOfOthers) {
 }
 
 TEST_F(HostileTest, AVmThatTheConfigurationNoLongerCoversDoesNotKeepTheGuardsDown) {
-  DatapathState state;
-  state.networks[kRed] = {};
-  state.members[{kRed, "v1"}] = member(1, "vm1");
+  const DatapathState state = hosting({{kRed, 1, "vm1"}});
   become(state);
   run("nft flush ruleset");  // a restart of the host, with guarded-ports changed
   auto driver = LinuxDriver::open(

@@ -57,6 +57,25 @@ TEST(LayoutTest, VmsAreOnGuardedPortsOnly) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2); }), std::nullopt);
 }
 
+// The wire takes identifiers of 64 characters; the kernel would never see such a port, or cut it.
+TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
+  for (const char* port : {"vm-0123456789abc", "vm/1", "vm:1"}) {
+    EXPECT_EQ(refusal([&](auto& s) {
+                s.members[{kNet, "v2"}] = vm(2, port);
+              }),
+              Code::unsupported)
+        << port;
+    EXPECT_EQ(
+        refusal([&](auto& s) { s.networks[kOther] = intents(kOther, {IntrusionDetection{port}}); }),
+        Code::unsupported)
+        << port;
+  }
+  EXPECT_EQ(refusal([](auto& s) {
+              s.members[{kNet, "v2"}] = vm(2, "vm-0123456789ab");
+            }),
+            std::nullopt);
+}
+
 TEST(LayoutTest, APortCarriesOneNetwork) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kOther, "v2"}] = vm(2, "vm1"); }), Code::vm_conflict);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm1"); }), std::nullopt);

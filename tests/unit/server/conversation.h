@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -60,6 +59,7 @@ class Conversation {
       results[answered.command] = std::move(answered.result);
     }
     for (Timer& timer : effects.timers) timers.push_back(std::move(timer));
+    for (Trouble& trouble : effects.troubles) troubles.push_back(std::move(trouble));
     for (PeerQuery& query : effects.queries) queries.push_back(std::move(query));
     for (const auto& [vnid, row] : effects.store.networks) stored.networks[vnid] = row;
     for (const auto& [key, row] : effects.store.vms) stored.vms[key] = row;
@@ -124,6 +124,7 @@ class Conversation {
   std::vector<Send> sent;
   std::map<CommandId, CommandResult> results;
   std::vector<Timer> timers;
+  std::vector<Trouble> troubles;
   std::vector<PeerQuery> queries;
   ServerChanges stored;
   CommandId last_command = 0;

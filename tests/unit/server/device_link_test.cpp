@@ -262,6 +262,7 @@ TEST_F(DeviceLinkTest, PausesDoubleUpToAMinuteAndShrinkAfterSuccess) {
     talk.answer(talk.take_one(), fail(unreachable));
     ASSERT_EQ(talk.timers.size(), 1U);
     pauses.push_back(talk.timers[0].delay.count());
+    EXPECT_EQ(talk.troubles.back().pause, talk.timers[0].delay) << "the log tells";
     talk.fire_timers();
     talk.take();
   }
@@ -329,6 +330,8 @@ TEST_F(DeviceLinkTest, Law3_FencedWhenTheDeviceKnowsANewerEpoch) {
   ASSERT_TRUE(talk.device().hello(talk.name, {9, 1}, testing::kStart).has_value());
   talk.go_online();
   EXPECT_EQ(talk.link().phase(), Phase::fenced);
+  ASSERT_EQ(talk.troubles.size(), 1U);
+  EXPECT_FALSE(talk.troubles[0].pause) << "it does not begin again by itself";
   EXPECT_EQ(talk.link().error()->code, Code::stale_epoch);
   talk.command(CreateNetwork{policy(kNet, 1)});
   EXPECT_TRUE(talk.sent.empty());
@@ -350,6 +353,12 @@ TEST_F(DeviceLinkTest, Law6_AnAuditFindsWhatAnotherServerChanged) {
   std::optional<Error> why;
   EXPECT_EQ(talk.link().delivery({kNet, "v1"}, talk.core.desired(), &why), Delivery::refused);
   EXPECT_EQ(why->code, Code::vm_conflict);
+  // No command waits for either, so that the log alone tells.
+  ASSERT_GE(talk.troubles.size(), 2U);
+  EXPECT_EQ(talk.troubles[0].object, "");
+  EXPECT_EQ(talk.troubles[0].pause, std::chrono::milliseconds(0));
+  EXPECT_EQ(talk.troubles[1].object, "vm " + kNet.text() + "/v1");
+  EXPECT_EQ(talk.troubles[1].error.code, Code::vm_conflict);
 }
 
 TEST_F(DeviceLinkTest, Law6_UnknownVnidOfWhatIsAcknowledgedComparesTheDigests) {

@@ -116,6 +116,24 @@ TEST_F(ServerStoreTest, Law3_TheEpochRisesWithEveryStartAndAtLeastToTheMinimum) 
   EXPECT_EQ(open().next_epoch(5), 11U);
 }
 
+// Only what is out of the log cannot end with a damaged log.
+TEST_F(ServerStoreTest, Law3_AnEpochThatStaysInTheLogIsNotBegunWith) {
+  auto store = open();
+  ASSERT_TRUE(store.next_epoch(0));
+  const std::string other = folder / "reader.db";  // another lock, the same file
+  std::filesystem::create_symlink(path, other);
+  {
+    constexpr std::array<std::string_view, 2> kNone{"", ""};
+    const store::Database reader(other, kNone);
+    reader.execute("BEGIN; SELECT value FROM epoch");
+    const auto epoch = store.next_epoch(0);
+    ASSERT_FALSE(epoch.has_value());
+    EXPECT_EQ(epoch.error().code, Code::io);
+    EXPECT_NE(epoch.error().text.find("another process"), std::string::npos) << epoch.error().text;
+  }
+  EXPECT_EQ(store.next_epoch(0), 3U);
+}
+
 TEST_F(ServerStoreTest, ASecondOpenerIsRefused) {
   const ServerStore first = open();
   const auto second = ServerStore::open(path);

@@ -39,7 +39,7 @@ class IqRouterTest : public testing::Test {
   }
 
   std::vector<Element> sent_;
-  IqRouter router_{{.jid = Jid::parse("agent@example.org/tenet").value(), .features = {"urn:f"}},
+  IqRouter router_{{.jid = Jid::parse("agent@example.org/tenet").value()},
                    [this](const Element& stanza) -> Result<void> {
                      if (too_large_ && stanza.child("error") == nullptr) {
                        return fail(Code::no_resources, "too large");
@@ -124,7 +124,7 @@ TEST_F(IqRouterTest, DiscoInfoNamesWhatIsServed) {
             (std::vector<std::string>{"http://jabber.org/protocol/caps",
                                       "http://jabber.org/protocol/disco#info",
                                       "http://jabber.org/protocol/disco#items", "jabber:x:data",
-                                      "urn:f", "urn:node", "urn:x", "urn:xmpp:ping"}));
+                                      "urn:node", "urn:x", "urn:xmpp:ping"}));
   // XEP-0115 section 6.2: the node of our caps names the same.
   const Element caps = router_.caps();
   const std::string node = *caps.attribute("node") + "#" + *caps.attribute("ver");
