@@ -299,8 +299,8 @@ void DeviceLink::refuse(const Operation& operation, const Error& error, LinkCont
     apart_.insert(with_policy->vnid);
     return;
   }
+  if (!refusals_.put(operation, error)) return;
   context.effects.troubles.push_back({name_, key_text(key_of(operation)), error});
-  refusals_.put(operation, error);
 }
 
 void DeviceLink::forgive(Refusals::Occasion occasion) {

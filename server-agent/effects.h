@@ -80,12 +80,13 @@ struct Timer {
 Timer command_timer(CommandId command, std::chrono::milliseconds delay);
 Timer device_timer(DeviceName device, std::uint64_t token, std::chrono::milliseconds delay);
 
-// For the log: what no command may be waiting to hear.
+// For the log, at once: what no command may be waiting to hear.
 struct Trouble {
   DeviceName device;
   std::string object;  // what the device refused; empty: the conversation itself failed
   Error error;
-  // Until the conversation begins again; nothing: it does not, or nothing was wrong with it.
+  // Until the conversation begins again: 0 if that is all. Nothing: it does not, or nothing was
+  // wrong with it.
   std::optional<std::chrono::milliseconds> pause = {};
 };
 

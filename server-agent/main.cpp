@@ -1,4 +1,6 @@
 // tenet-server-agent: reads the configuration, wires the parts, runs.
+#include <limits>
+
 #include "common/runtime/daemon.h"
 #include "common/runtime/log.h"
 #include "common/runtime/program.h"
@@ -8,8 +10,9 @@
 namespace tenet::server {
 namespace {
 
-// Each start adds one: so many are left that it never ends.
-constexpr std::uint64_t kMostEpoch = std::uint64_t{1} << 62U;
+// Each start adds one: four thousand million of them are left.
+constexpr std::uint64_t kMostEpoch =
+    std::numeric_limits<std::uint64_t>::max() - (std::uint64_t{1} << 32U);
 
 Result<int> run(const std::string& path, bool check, std::uint64_t least_epoch) {
   auto config = load_server_config(path);

@@ -10,22 +10,28 @@ constexpr unsigned kMostPatience = 8;  // audits
 
 }  // namespace
 
-void Refusals::put(const Operation& operation, Error error) {
-  Refusal refusal{nullptr, nullptr, std::move(error)};
+bool Refusals::put(const Operation& operation, const Error& error) {
+  Refusal refusal{nullptr, nullptr, error};
   if (const auto* sync = std::get_if<PolicySync>(&operation)) refusal.policy = sync->policy;
   if (const auto* update = std::get_if<PolicyUpdate>(&operation)) refusal.policy = update->policy;
   if (const auto* associate = std::get_if<Associate>(&operation)) refusal.vm = associate->vm;
   refused_.insert_or_assign(key_of(operation), std::move(refusal));
+  const auto [told, first] = told_.try_emplace(key_of(operation), error);
+  if (!first && told->second == error) return false;
+  told->second = error;
+  return true;
 }
 
 void Refusals::erase(const Key& key) {
   refused_.erase(key);
   patience_.erase(key);
+  told_.erase(key);
 }
 
 void Refusals::clear() {
   refused_.clear();
   patience_.clear();
+  told_.clear();
 }
 
 const Error* Refusals::find(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const {

@@ -18,8 +18,9 @@ class Refusals {
   enum class Occasion : std::uint8_t { freed, audit };
 
   std::size_t size() const { return refused_.size(); }
-  // What the operation asked for was refused.
-  void put(const Operation& operation, Error error);
+  // What the operation asked for was refused. Whether that is news: it was not refused so before,
+  // in this conversation.
+  bool put(const Operation& operation, const Error& error);
   // The device has it, or it is asked for anew: also its patience begins anew.
   void erase(const Key& key);
   void clear();
@@ -40,6 +41,7 @@ class Refusals {
   };
 
   std::map<Key, Refusal> refused_;
+  std::map<Key, Error> told_;  // what put() said of each last, until it has changed
   // After how many audits a refused wish is tried again; doubles each time, absent is one.
   std::map<Key, unsigned> patience_;
 };

@@ -114,6 +114,7 @@ void ServerAgent::post(const std::function<void(ServerCore&)>& event) {
 
 void ServerAgent::perform() {
   ServerEffects decided = core_.take();
+  for (const Trouble& trouble : std::exchange(decided.troubles, {})) perform(trouble);
   for (const Send& send : write_ahead_.take_ahead(decided)) perform(send);
   const auto effects = write_ahead_.pass(std::move(decided));
   if (!effects) {
@@ -135,7 +136,6 @@ void ServerAgent::perform() {
   for (const PeerQuery& query : effects->queries) perform(query);
   for (const Timer& timer : effects->timers) perform(timer);
   for (const Answered& answered : effects->answers) perform(answered);
-  for (const Trouble& trouble : effects->troubles) perform(trouble);
   if (!coming_.empty()) tidy_up();
 }
 
@@ -240,6 +240,8 @@ void ServerAgent::perform(const Trouble& trouble) {
   const std::string reason = describe(trouble.error);
   if (!trouble.object.empty()) {
     log::warning("refused", {{"device", device}, {"object", trouble.object}, {"reason", reason}});
+  } else if (trouble.pause == std::chrono::milliseconds(0)) {
+    log::info("a device is compared with again", {{"device", device}, {"reason", reason}});
   } else if (trouble.pause) {
     log::warning("the conversation with a device failed and begins again",
                  {{"device", device},

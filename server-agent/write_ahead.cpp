@@ -42,7 +42,6 @@ Result<ServerEffects> WriteAhead::pass(ServerEffects effects) {
   append(held_.queries, effects.queries);
   append(held_.answers, effects.answers);
   append(held_.timers, effects.timers);
-  append(held_.troubles, effects.troubles);
   if (!held_.store.empty()) {
     if (auto written = store_.write(held_.store); !written) return fail(written.error());
   }

@@ -15,6 +15,8 @@
 namespace tenet::store {
 namespace {
 
+constexpr int kPatience = 2'000;  // ms, with those who read while we start
+
 [[noreturn]] void raise(sqlite3* database, std::string_view doing) {
   const std::string text = std::string(doing) + ": " + sqlite3_errmsg(database);
   const int code = sqlite3_errcode(database) & 0xff;
@@ -154,7 +156,10 @@ void Database::execute(std::string_view sql) const {
 }
 
 void Database::checkpoint() const {
-  if (number("PRAGMA wal_checkpoint(TRUNCATE)") == 0) return;
+  sqlite3_busy_timeout(database_.get(), kPatience);
+  const bool blocked = number("PRAGMA wal_checkpoint(TRUNCATE)") != 0;
+  sqlite3_busy_timeout(database_.get(), 0);
+  if (!blocked) return;
   throw StoreError(path_ +
                    ": another process reads it in a transaction; end that, and start again");
 }

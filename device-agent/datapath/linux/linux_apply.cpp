@@ -42,6 +42,15 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
   return out.empty() ? refuse_all(delta, error) : out;
 }
 
+// The ports of VMs that come or change.
+std::set<std::string> joined_ports(const DatapathDelta& delta) {
+  std::set<std::string> out;
+  for (const auto& [key, change] : delta.members) {
+    if (change.after) out.insert(change.after->port);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
@@ -58,10 +67,35 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
   }
   layout_.apply(delta);
   auto refusals = layout_.refusals(delta, options_.guarded_ports);
+  if (refusals.empty()) refusals = newcomers_to_left_out(delta);
   if (refusals.empty()) refusals = missing_sensors(delta);
   if (refusals.empty()) refusals = enforce(delta, before, owners);
-  if (!refusals.empty()) layout_.apply(delta.reversed());
+  if (refusals.empty()) {
+    note_in_force(delta, owners);
+  } else {
+    layout_.apply(delta.reversed());
+  }
   return refusals;
+}
+
+// A VM cannot come into a network of which nothing is there.
+std::vector<DriverRefusal> LinuxDriver::newcomers_to_left_out(const DatapathDelta& delta) const {
+  std::vector<DriverRefusal> out;
+  for (const auto& [key, change] : delta.members) {
+    const auto network = left_out_.networks.find(key.vnid);
+    if (network == left_out_.networks.end() || delta.networks.contains(key.vnid)) continue;
+    if (change.after) out.push_back({key, network->second});
+  }
+  return out;
+}
+
+void LinuxDriver::note_in_force(const DatapathDelta& delta, const PortOwners& owners) {
+  for (const auto& [vnid, change] : delta.networks) left_out_.networks.erase(vnid);
+  for (const auto& [key, change] : delta.members) left_out_.members.erase(key);
+  const auto joined = joined_ports(delta);
+  for (const auto& [port, owner] : owners) {
+    if (joined.contains(port) || !layout_.owner(port)) left_out_.ports.erase(port);
+  }
 }
 
 std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& delta) {
@@ -90,16 +124,24 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   nft::Table from;
   nft::Table to;
   for (const auto& [vnid, change] : delta.networks) {
-    if (change.before) from.add(nft::network_part(vnid, *change.before));
+    if (change.before && !left_out_.networks.contains(vnid)) {
+      from.add(nft::network_part(vnid, *change.before));
+    }
     if (change.after) to.add(nft::network_part(vnid, *change.after));
   }
   for (const auto& [key, change] : delta.members) {
-    if (change.before) from.add(nft::member_part(key.vnid, *change.before));
+    if (change.before && !left_out_.members.contains(key)) {
+      from.add(nft::member_part(key.vnid, *change.before));
+    }
     if (change.after) to.add(nft::member_part(key.vnid, *change.after));
   }
+  const auto joined = joined_ports(delta);
   for (const auto& [port, owner] : owners) {
-    if (owner) from.add(nft::port_part(*owner, port));
-    if (const auto now = layout_.owner(port)) to.add(nft::port_part(*now, port));
+    // If all who name it are left out, it is not there, and comes only with one who is not.
+    const bool there = !left_out_.ports.contains(port);
+    const auto now = layout_.owner(port);
+    if (owner && there) from.add(nft::port_part(*owner, port));
+    if (now && (there || joined.contains(port))) to.add(nft::port_part(*now, port));
   }
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));

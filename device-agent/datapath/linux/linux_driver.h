@@ -23,6 +23,14 @@
 
 namespace tenet::device {
 
+// What of the acknowledged restore() left out, since it can never be in force here as it is: the
+// kernel has nothing of it that a change could take away.
+struct LeftOut {
+  std::map<Vnid, Error> networks;  // with all their VMs
+  std::set<MemberKey> members;
+  std::set<std::string> ports;
+};
+
 class LinuxDriver : public Driver {
  public:
   // Needs CAP_NET_ADMIN, and CAP_SYS_ADMIN for another namespace. Errors: io; unsupported if this
@@ -71,6 +79,9 @@ class LinuxDriver : public Driver {
   std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
                                      const PortOwners& owners);
   std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
+  std::vector<DriverRefusal> newcomers_to_left_out(const DatapathDelta& delta) const;
+  // What has changed is in force now, or gone.
+  void note_in_force(const DatapathDelta& delta, const PortOwners& owners);
   std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta, const SegmentPlans& before,
                                              const PortOwners& owners);
   Result<void> make_room(const SegmentPlans& before, const PortOwners& owners);
@@ -93,6 +104,7 @@ class LinuxDriver : public Driver {
   Capabilities capabilities_;
   SegmentKeeper segments_;
   Layout layout_;
+  LeftOut left_out_;
   // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;

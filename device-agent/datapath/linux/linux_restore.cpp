@@ -79,6 +79,21 @@ DatapathState without(const DatapathState& wanted, const std::vector<DriverRefus
   return out;
 }
 
+LeftOut left_out(const DatapathState& all, const DatapathState& reduced,
+                 const std::vector<DriverRefusal>& missing) {
+  LeftOut out;
+  for (const DriverRefusal& refusal : missing) {
+    const auto* vnid = std::get_if<Vnid>(&refusal.culprit);
+    if (vnid != nullptr) out.networks.try_emplace(*vnid, refusal.error);
+  }
+  for (const auto& [key, vm] : all.members) {
+    if (reduced.members.contains(key)) continue;
+    out.members.insert(key);
+    if (!vm->port.empty()) out.ports.insert(vm->port);
+  }
+  return out;
+}
+
 // Rules and elements that come with the tables themselves, if there is nothing of ours. What is
 // more comes in parts. Until they are there, packets of their VMs at guarded ports end at the
 // guards, and those of others pass as if there was no table still.
@@ -99,8 +114,10 @@ Result<Restored> LinuxDriver::make(const DatapathState& all) {
   Restored out;
   out.missing = layout_.refusals(all, options_.guarded_ports);
   DatapathState reduced;
+  left_out_ = {};
   if (!out.missing.empty()) {
     reduced = without(all, out.missing);
+    left_out_ = left_out(all, reduced, out.missing);
     layout_ = Layout(reduced);
   }
   auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);

@@ -31,6 +31,58 @@ TEST_F(HostileTest, ASensorThatWentDoesNotKeepTheGuardsDown) {
   EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
 }
 
+// What a restore had to leave out is no burden later: it goes, or comes to a port where it may be,
+// and VMs that have nothing to do with it come and go.
+TEST_F(HostileTest, WhatWasLeftOutCanBeRemovedAndMoved) {
+  const DatapathState both = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm1"}, {kBlue, 3, "vm3"}});
+  DatapathState named = hosting({{kRed, 1, "vm-0123456789abcdef"}, {kBlue, 3, "vm3"}});
+  named.members[{kRed, "v2"}] = member(2, "vm/2");
+  for (const DatapathState& state : {both, named}) {
+    driver_ = *LinuxDriver::open(
+        world_.io(),
+        {.guarded_ports = {"vm2", "vm3", "vm-*", "vm/*"}, .underlay = {"under0"}, .queues = {}});
+    EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
+    const auto change = [&](const DatapathState& from, const DatapathState& to) {
+      for (const DriverRefusal& refusal : driver_->apply(difference(from, to))) {
+        ADD_FAILURE() << describe(refusal.error);
+      }
+    };
+    DatapathState next = state;
+    next.members[{kBlue, "v4"}] = member(4, "vm3");
+    change(state, next);
+    DatapathState moved = next;
+    moved.members[{kRed, "v1"}] = member(1, "vm2");
+    change(next, moved);
+    EXPECT_EQ(reached(vm2_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
+    DatapathState removed = moved;
+    removed.members.erase({kRed, "v2"});
+    change(moved, removed);
+    const auto now = driver_->restore(removed);
+    ASSERT_TRUE(now);
+    EXPECT_TRUE(now->missing.empty());
+    EXPECT_EQ(now->repaired, std::vector<std::string>{}) << "step by step as from nothing (law 9)";
+    change(removed, {});
+  }
+}
+
+TEST_F(HostileTest, ANetworkThatWasLeftOutCanBeCorrectedAndWithdrawn) {
+  DatapathState state = hosting({{kRed, 1, "vm1"}, {kBlue, 3, "vm3"}});
+  state.networks[kRed] = {IgmpSnoop{}};  // needs a bridge of its own
+  EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
+  DatapathState joined = state;
+  joined.members[{kRed, "v2"}] = member(2, "vm2");
+  const auto refused = driver_->apply(difference(state, joined));
+  ASSERT_EQ(refused.size(), 1U);
+  EXPECT_EQ(refused[0].error.code, Code::unsupported) << describe(refused[0].error);
+  DatapathState corrected = state;
+  corrected.networks[kRed] = {};
+  EXPECT_TRUE(driver_->apply(difference(state, corrected)).empty());
+  EXPECT_TRUE(missing(driver_->restore(corrected)).empty());
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
+  EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
+  EXPECT_TRUE(driver_->apply(difference(state, hosting({{kBlue, 3, "vm3"}}))).empty());
+}
+
 // Whoever restores learns at once what is missing, and that it is back.
 TEST_F(HostileTest, ASensorThatGoesAndComesIsTold) {
   DatapathState state;
