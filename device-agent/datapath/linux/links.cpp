@@ -184,6 +184,7 @@ Result<Links> read_links(NetlinkSocket& socket) {
 
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, const std::string& name) {
   std::optional<Link> out;
+  if (name.size() >= IFNAMSIZ) return out;  // nor can there be
   auto answers = socket.transact(get_request(NLM_F_ACK, name), [&](const nlmsghdr* message) {
     if (auto link = parse_link(message)) out = *link;
   });

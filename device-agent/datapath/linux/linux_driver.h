@@ -29,6 +29,7 @@ struct LeftOut {
   std::map<Vnid, Error> networks;  // with all their VMs
   std::set<MemberKey> members;
   std::set<std::string> ports;
+  bool operator==(const LeftOut&) const = default;
 };
 
 class LinuxDriver : public Driver {

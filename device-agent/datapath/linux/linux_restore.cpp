@@ -114,12 +114,14 @@ Result<Restored> LinuxDriver::make(const DatapathState& all) {
   Restored out;
   out.missing = layout_.refusals(all, options_.guarded_ports);
   DatapathState reduced;
-  left_out_ = {};
+  const LeftOut before = std::exchange(left_out_, {});
   if (!out.missing.empty()) {
     reduced = without(all, out.missing);
     left_out_ = left_out(all, reduced, out.missing);
     layout_ = Layout(reduced);
   }
+  // What is not left out any more has to come, though nobody has touched the tables.
+  if (left_out_ != before) generation_ = std::nullopt;
   auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);
   if (!repaired) return fail(repaired.error());
   out.repaired = *std::move(repaired);

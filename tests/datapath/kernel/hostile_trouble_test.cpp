@@ -53,7 +53,8 @@ TEST_F(HostileTest, WhatWasLeftOutCanBeRemovedAndMoved) {
     DatapathState moved = next;
     moved.members[{kRed, "v1"}] = member(1, "vm2");
     change(next, moved);
-    EXPECT_EQ(reached(vm2_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
+    const auto ends = reached(vm2_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255"));
+    EXPECT_NE(ends.find("up0"), std::string::npos) << ends;
     DatapathState removed = moved;
     removed.members.erase({kRed, "v2"});
     change(moved, removed);
