@@ -130,6 +130,8 @@ class AccessList(DatapathTest):
             "add rule bridge other first meta mark set 7",
             "add chain bridge other last { type filter hook postrouting priority 1000; }",
             "add set bridge other marked { type ether_addr . ether_addr . ether_type . mark; size 64; flags dynamic; }",
+            # Not the device's own reports of multicast: they keep their tail room in that field.
+            "add rule bridge other last ether saddr and ff:ff:ff:ff:00:00 != 52:54:00:00:00:00 accept",
             "add rule bridge other last meta mark != 0 add @marked { ether saddr . ether daddr . ether type . meta mark }",
             "add rule bridge other last meta mark 0 counter",
         ):

@@ -181,6 +181,8 @@ std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& del
     return refuse_all(delta, room.error());
   }
   for (const Vnid vnid : touched(delta)) {
+    // One of its VMs goes.
+    if (left_out_.networks.contains(vnid) && !delta.networks.contains(vnid)) continue;
     auto plan = layout_.plan(vnid);
     const auto old = before.find(vnid);
     const SegmentPlan* known = old == before.end() ? nullptr : &old->second;

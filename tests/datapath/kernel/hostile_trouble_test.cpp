@@ -66,6 +66,18 @@ TEST_F(HostileTest, WhatWasLeftOutCanBeRemovedAndMoved) {
   }
 }
 
+TEST_F(HostileTest, ANetworkThatWasLeftOutGetsNoBridgeWhenItsVmsGo) {
+  DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}});
+  state.networks[kRed] = {Segment{4096, std::nullopt},
+                          RateLimit{Direction::to_vm, BitRate(1)}};  // no rate for the kernel
+  EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
+  DatapathState fewer = state;
+  fewer.members.erase({kRed, "v2"});
+  EXPECT_TRUE(driver_->apply(difference(state, fewer)).empty());
+  EXPECT_EQ(output("ip -o link show group 32334"), "");
+  EXPECT_TRUE(driver_->apply(difference(fewer, {})).empty());
+}
+
 TEST_F(HostileTest, ANetworkThatWasLeftOutCanBeCorrectedAndWithdrawn) {
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kBlue, 3, "vm3"}});
   state.networks[kRed] = {IgmpSnoop{}};  // needs a bridge of its own
