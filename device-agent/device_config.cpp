@@ -93,7 +93,7 @@ bool is_pattern(std::string_view text) {
 std::string read_port(Section& section, std::string_view key) {
   std::string name = section.text(key);
   if (!name.empty() && !nft::is_port_name(name)) {
-    section.problem(key, "'" + name + "' is no name of a port: 1 to 15 of A-Z a-z 0-9 . _ -");
+    section.problem(key, "'" + name + "' is no name of a port: " + std::string(nft::kPortNameForm));
   }
   return name;
 }

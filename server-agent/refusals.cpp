@@ -16,22 +16,20 @@ bool Refusals::put(const Operation& operation, const Error& error) {
   if (const auto* update = std::get_if<PolicyUpdate>(&operation)) refusal.policy = update->policy;
   if (const auto* associate = std::get_if<Associate>(&operation)) refusal.vm = associate->vm;
   refused_.insert_or_assign(key_of(operation), std::move(refusal));
-  const auto [told, first] = told_.try_emplace(key_of(operation), error);
-  if (!first && told->second == error) return false;
-  told->second = error;
-  return true;
+  const auto [past, first] = past_.try_emplace(key_of(operation), Past{error});
+  const bool news = first || past->second.told != error;
+  if (news) past->second.told = error;
+  return news;
 }
 
 void Refusals::erase(const Key& key) {
   refused_.erase(key);
-  patience_.erase(key);
-  told_.erase(key);
+  past_.erase(key);
 }
 
 void Refusals::clear() {
   refused_.clear();
-  patience_.clear();
-  told_.clear();
+  past_.clear();
 }
 
 const Error* Refusals::find(const Key& key, const PolicyPtr& policy, const VmPtr& vm) const {
@@ -67,7 +65,7 @@ std::vector<Key> Refusals::forgive(Occasion occasion) {
     if (occasion == Occasion::audit) {
       const bool may_pass = again || code == Code::unsupported || code == Code::policy_conflict ||
                             code == Code::stale_revision;
-      unsigned& patience = patience_.try_emplace(key, 1).first->second;
+      unsigned& patience = past_.at(key).patience;
       again = may_pass && ++refusal.audits >= patience;
       if (again) patience = std::min(2 * patience, kMostPatience);
     }

@@ -40,10 +40,14 @@ class Refusals {
     unsigned audits = 0;  // since it was refused
   };
 
+  // What outlives a refusal that is forgiven.
+  struct Past {
+    Error told;             // what put() said last
+    unsigned patience = 1;  // after how many audits the wish is tried again; doubles each time
+  };
+
   std::map<Key, Refusal> refused_;
-  std::map<Key, Error> told_;  // what put() said of each last, until it has changed
-  // After how many audits a refused wish is tried again; doubles each time, absent is one.
-  std::map<Key, unsigned> patience_;
+  std::map<Key, Past> past_;  // of all that is refused, and of what was forgiven
 };
 
 }  // namespace tenet::server

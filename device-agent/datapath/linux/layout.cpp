@@ -6,11 +6,6 @@
 #include "device-agent/datapath/linux/program.h"
 
 namespace tenet::device {
-namespace {
-
-constexpr std::string_view kPortNames = ": names have 1 to 15 of A-Z a-z 0-9 . _ -";
-
-}  // namespace
 
 Layout::Layout(const DatapathState& state) {
   for (const auto& [vnid, intents] : state.networks) set_network(vnid, intents);
@@ -104,9 +99,9 @@ void Layout::refuse(Vnid vnid, const std::vector<Intent>& intents,
            {.entry = "igmp-snooping"});
   }
   if (!network.sensor.empty() && !nft::is_port_name(network.sensor)) {
-    refuse(
-        "the sensor " + network.sensor + " can be no port of this device" + std::string(kPortNames),
-        {.entry = "intrusion-detection"});
+    refuse("the sensor " + network.sensor + " can be no port of this device: names have " +
+               std::string(nft::kPortNameForm),
+           {.entry = "intrusion-detection"});
   }
   if (!network.sensor.empty() && network.unplaced > 0) {
     refuse("intrusion-detection copies what passes a port, and " + counted(network.unplaced, "VM") +
@@ -132,7 +127,9 @@ void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::s
   }
   if (!nft::is_port_name(port)) {
     refuse(Code::unsupported,
-           "port " + port + " can be none of this device" + std::string(kPortNames), "");
+           "port " + port + " can be none of this device: names have " +
+               std::string(nft::kPortNameForm),
+           "");
     return;
   }
   if (!nft::is_guarded(guarded, port)) {

@@ -42,13 +42,11 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
   return out.empty() ? refuse_all(delta, error) : out;
 }
 
-// The ports of VMs that come or change.
-std::set<std::string> joined_ports(const DatapathDelta& delta) {
-  std::set<std::string> out;
-  for (const auto& [key, change] : delta.members) {
-    if (change.after) out.insert(change.after->port);
-  }
-  return out;
+// Whether a VM comes or changes at the port.
+bool joins(const DatapathDelta& delta, const std::string& port) {
+  return std::any_of(delta.members.begin(), delta.members.end(), [&](const auto& member) {
+    return member.second.after && member.second.after->port == port;
+  });
 }
 
 }  // namespace
@@ -80,6 +78,7 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
 
 // A VM cannot come into a network of which nothing is there.
 std::vector<DriverRefusal> LinuxDriver::newcomers_to_left_out(const DatapathDelta& delta) const {
+  if (left_out_.networks.empty()) return {};
   std::vector<DriverRefusal> out;
   for (const auto& [key, change] : delta.members) {
     const auto network = left_out_.networks.find(key.vnid);
@@ -90,11 +89,11 @@ std::vector<DriverRefusal> LinuxDriver::newcomers_to_left_out(const DatapathDelt
 }
 
 void LinuxDriver::note_in_force(const DatapathDelta& delta, const PortOwners& owners) {
+  if (left_out_.empty()) return;
   for (const auto& [vnid, change] : delta.networks) left_out_.networks.erase(vnid);
   for (const auto& [key, change] : delta.members) left_out_.members.erase(key);
-  const auto joined = joined_ports(delta);
   for (const auto& [port, owner] : owners) {
-    if (joined.contains(port) || !layout_.owner(port)) left_out_.ports.erase(port);
+    if (joins(delta, port) || !layout_.owner(port)) left_out_.ports.erase(port);
   }
 }
 
@@ -135,13 +134,12 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
     }
     if (change.after) to.add(nft::member_part(key.vnid, *change.after));
   }
-  const auto joined = joined_ports(delta);
   for (const auto& [port, owner] : owners) {
     // If all who name it are left out, it is not there, and comes only with one who is not.
     const bool there = !left_out_.ports.contains(port);
     const auto now = layout_.owner(port);
     if (owner && there) from.add(nft::port_part(*owner, port));
-    if (now && (there || joined.contains(port))) to.add(nft::port_part(*now, port));
+    if (now && (there || joins(delta, port))) to.add(nft::port_part(*now, port));
   }
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));

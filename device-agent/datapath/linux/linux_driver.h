@@ -30,6 +30,7 @@ struct LeftOut {
   std::set<MemberKey> members;
   std::set<std::string> ports;
   bool operator==(const LeftOut&) const = default;
+  bool empty() const { return networks.empty() && members.empty(); }
 };
 
 class LinuxDriver : public Driver {

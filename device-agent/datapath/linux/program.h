@@ -41,8 +41,9 @@ inline constexpr std::uint32_t kLinkGroup = 0x7e4e;
 // Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
 // and an asterisk.
 Table frame(const std::vector<std::string>& guarded);
-// Whether an interface can have that name: 1 to 15 of A-Z a-z 0-9 . _ - (IFNAMSIZ, and what
-// dev_valid_name() of the kernel takes of an identifier).
+// What an interface can be called (IFNAMSIZ, and what dev_valid_name() of the kernel takes of an
+// identifier).
+inline constexpr std::string_view kPortNameForm = "1 to 15 of A-Z a-z 0-9 . _ -";
 bool is_port_name(std::string_view text);
 bool is_guarded(const std::vector<std::string>& guarded, std::string_view port);
 
