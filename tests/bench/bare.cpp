@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <exception>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,30 +23,41 @@ std::string numbered(std::string text, std::size_t number) {
   return place == std::string::npos ? text : text.replace(place, 2, std::to_string(number));
 }
 
-// gloox blocks, so each has a thread. Prints when each had its answer.
+// Between two attempts of a client, as an agent's first ones.
+void pause() {
+  thread_local std::minstd_rand random(std::random_device{}());
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(std::uniform_int_distribution(500, 1000)(random)));
+}
+
+// gloox blocks, so each has a thread. Prints when each had its answer, in seconds since 1970, and
+// how many attempts failed before.
 int all_at_once(const Account& account, std::size_t count, const std::string& peer) {
-  std::vector<double> seconds(count);
+  constexpr int kAttempts = 200;
+  std::vector<double> answered(count);
+  std::atomic<std::size_t> again = 0;
   std::atomic<std::size_t> failed = 0;
-  const auto begun = steady_clock::now();
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < count; ++i) {
     threads.emplace_back([&, i] {
       Account own = account;
       own.jid = numbered(own.jid, i);
       own.password = numbered(own.password, i);
-      // Once more, if the broker was overrun.
-      for (int attempt = 0; attempt < 10; ++attempt) {
+      for (int attempt = 0; attempt < kAttempts; ++attempt) {
         BareClient client(own);
         if (client.connect() && client.ask(peer, 1, 1, 1).size() == 1) {
-          seconds[i] = std::chrono::duration<double>(steady_clock::now() - begun).count();
+          const auto now = std::chrono::system_clock::now().time_since_epoch();
+          answered[i] = std::chrono::duration<double>(now).count();
           return;
         }
+        ++again;
+        pause();
       }
       ++failed;
     });
   }
   for (std::thread& thread : threads) thread.join();
-  std::puts(nlohmann::json{{"seconds", seconds}, {"failed", failed.load()}}.dump().c_str());
+  std::puts(nlohmann::json{{"answered", answered}, {"again", again.load()}}.dump().c_str());
   return failed == 0 ? 0 : 1;
 }
 
@@ -73,16 +85,23 @@ int main(int argc, char** argv) try {
   CLI11_PARSE(app, argc, argv);
   if (storm > 0) return all_at_once(account, storm, peer);
 
+  if (peer.empty()) {
+    // Also one who begins before the broker does.
+    for (;;) {
+      BareClient client(account);
+      if (client.connect()) {
+        std::puts("online");
+        std::fflush(stdout);
+        client.answer_all();
+        return 0;
+      }
+      pause();
+    }
+  }
   BareClient client(account);
   if (!client.connect()) {
     std::fprintf(stderr, "tenet-bare: %s cannot log in\n", account.jid.c_str());
     return 1;
-  }
-  std::puts("online");
-  std::fflush(stdout);
-  if (peer.empty()) {
-    client.answer_all();
-    return 0;
   }
   const auto begun = steady_clock::now();
   const auto took = client.ask(peer, count, window, vms);

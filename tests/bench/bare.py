@@ -23,23 +23,34 @@ def add_account(broker: Broker, name: str) -> None:
 def command(broker: Broker, name: str, *more: Any) -> list[str]:
     """How that client is started; with nothing more it answers."""
     words = (
-        binary_folder() / "tenet-bare", "--jid", f"{name}@localhost/bare",
+        binary_folder() / "tenet-bare", "--jid", address(name),
         "--password", f"{name}-password", "--host", broker.host, "--port", broker.port, *more,
     )  # fmt: skip
     return [str(word) for word in words]
 
 
+def answerer(broker: Broker, name: str, folder: Path) -> ChildProcess:
+    """A client that answers, once the broker is there."""
+    process = ChildProcess(name, command(broker, name), folder, folder / f"{name}.log")
+    process.start()
+    return process
+
+
+def address(name: str) -> str:
+    """Of the client of that name."""
+    return f"{name}@localhost/bare"
+
+
 @contextmanager
 def answering(broker: Broker, name: str, folder: Path) -> Iterator[str]:
     """A client that answers meanwhile; yields its address."""
-    answerer = ChildProcess(name, command(broker, name), folder, folder / f"{name}.log")
-    answerer.start()
+    process = answerer(broker, name, folder)
     try:
-        wait_until(lambda: answerer.log_has("online"), 20, lambda: answerer.tail())
-        yield f"{name}@localhost/bare"
+        wait_until(lambda: process.log_has("online"), 20, lambda: process.tail())
+        yield address(name)
     finally:
-        answerer.kill()
-        answerer.log_file.unlink()
+        process.kill()
+        process.log_file.unlink()
 
 
 def ask(broker: Broker, name: str, peer: str, *more: Any) -> subprocess.Popen[str]:

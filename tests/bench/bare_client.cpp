@@ -13,12 +13,12 @@ const std::string& Echo::filterString() const {
   return kFilter;
 }
 
-gloox::StanzaExtension* Echo::newInstance(const gloox::Tag* tag) const {
-  return new Echo(*tag);
+// What it carries is not looked at.
+gloox::StanzaExtension* Echo::newInstance(const gloox::Tag*) const {
+  return new Echo;
 }
 
 gloox::Tag* Echo::tag() const {
-  if (received_) return received_->clone();
   auto* out = new gloox::Tag("echo");
   out->setXmlns(kNamespace);
   for (std::size_t i = 0; i < vms_; ++i) {
@@ -26,7 +26,7 @@ gloox::Tag* Echo::tag() const {
     auto* associate = new gloox::Tag(out, "associate");
     associate->addAttribute("vnid", "1042");
     associate->addAttribute(
-        "vm", "vm-" + std::string(5 - std::min<std::size_t>(5, number.size()), '0') + number);
+        "vm", "instance-" + std::string(8 - std::min<std::size_t>(8, number.size()), '0') + number);
     associate->addAttribute("mac", "02:00:00:00:12:34");
     associate->addAttribute("ip", "10.0.18.52");
   }
@@ -59,7 +59,7 @@ void BareClient::answer_all() {
 std::vector<std::int64_t> BareClient::ask(const std::string& peer, std::size_t count,
                                           std::size_t window, std::size_t vms) {
   std::vector<steady_clock::time_point> begun(count);
-  std::vector<std::int64_t> took(count);
+  std::vector<std::int64_t> took;
   std::size_t sent = 0;
   std::size_t done = 0;
   const auto send = [&] {
@@ -69,15 +69,14 @@ std::vector<std::int64_t> BareClient::ask(const std::string& peer, std::size_t c
     client_.send(iq, this, static_cast<int>(sent));
     ++sent;
   };
-  answered_ = [&](int number) {
-    const auto at = static_cast<std::size_t>(number);
-    took[at] = std::chrono::nanoseconds(steady_clock::now() - begun[at]).count();
+  answered_ = [&](int number, bool result) {
+    const auto since = begun[static_cast<std::size_t>(number)];
+    if (result) took.push_back(std::chrono::nanoseconds(steady_clock::now() - since).count());
     ++done;
     if (sent < count) send();
   };
   while (sent < std::min(window, count)) send();
   while (done < count && !ended_) client_.recv(-1);
-  took.resize(done);
   return took;
 }
 
@@ -88,8 +87,8 @@ bool BareClient::handleIq(const gloox::IQ& iq) {
   return true;
 }
 
-void BareClient::handleIqID(const gloox::IQ&, int context) {
-  answered_(context);
+void BareClient::handleIqID(const gloox::IQ& iq, int context) {
+  answered_(context, iq.subtype() == gloox::IQ::Result);
 }
 
 }  // namespace tenet::bench

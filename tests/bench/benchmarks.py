@@ -1,5 +1,6 @@
 """The benchmarks. Each yields values by key, a list of one value per round; both sides of a ratio are
-measured in the same round."""
+measured in the same round. A first round warms up and is left out; those of which a round takes
+minutes warm up with less."""
 
 from __future__ import annotations
 
@@ -12,12 +13,14 @@ from statistics import median
 from harness.agents import binary_folder
 
 from .nodes import one_broker, two_nodes
-from .ovn import Ovn
+from .ovn import SWITCHES, Ovn
 from .storm import Storm
 from .world import BROKERS, World, resident
 
 Rounds = dict[str, list[float]]
-_BATCH = 500  # VMs: about as many as the server agent sends at a time
+# As the server agent does: VMs in a full batch, and how many of those are out at a time.
+_BATCH = 512
+_WINDOW = 8
 _NETWORKS = 100
 _THOUSAND = 1000
 
@@ -36,12 +39,20 @@ class Effort:
     ports: int
 
 
-FULL = Effort(rounds=5, ones=1000, bulk=50_000, large=100_000, largest=1_000_000, devices=1000, few=2, ports=20)
+FULL = Effort(rounds=5, ones=1000, bulk=50_000, large=100_000, largest=1_000_000, devices=1000, few=3, ports=20)
 QUICK = Effort(rounds=2, ones=500, bulk=10_000, large=20_000, largest=100_000, devices=200, few=1, ports=10)
 
 
 def _add(found: Rounds, key: str, value: float) -> None:
     found.setdefault(key, []).append(value)
+
+
+def _and_warm_up(rounds: int) -> range:
+    return range(rounds + 1)
+
+
+def _without_warm_up(found: Rounds) -> Rounds:
+    return {key: values[1:] for key, values in found.items()}
 
 
 def _milliseconds(nanoseconds: list[int]) -> float:
@@ -53,8 +64,9 @@ def associate_one(effort: Effort) -> Rounds:
     found: Rounds = {}
     for broker in BROKERS:
         with closing(World(broker)) as world:
-            for _ in range(effort.rounds):
-                _, ones = world.steps("network:1", f"one:{effort.ones}")
+            for _ in _and_warm_up(effort.rounds):
+                # The first ones warm up: files of the stores grow.
+                _, _, ones = world.steps("network:1", "one:1200", f"one:{effort.ones}")
                 echo = world.echo(effort.ones, 1, 1)
                 floor = world.floor(effort.ones, 1)
                 ours = _milliseconds(ones["each_ns"])
@@ -68,7 +80,7 @@ def associate_one(effort: Effort) -> Rounds:
                 for name, part in parts.items():
                     _add(found, f"associate_one.{broker}.{name}_ms", part)
                 _add(found, f"associate_one.{broker}.ratio", ours / sum(parts.values()))
-    return found
+    return _without_warm_up(found)
 
 
 def associate_bulk(effort: Effort) -> Rounds:
@@ -78,30 +90,31 @@ def associate_bulk(effort: Effort) -> Rounds:
     found: Rounds = {}
     for broker in BROKERS:
         with closing(World(broker)) as world:
-            for _ in range(effort.rounds):
+            for _ in _and_warm_up(effort.rounds):
                 _, bulk = world.steps(f"network:{_NETWORKS}", f"bulk:{effort.bulk}")
-                echo = world.echo(effort.bulk // _BATCH, 4, _BATCH)
+                echo = world.echo(effort.bulk // _BATCH, _WINDOW, _BATCH)
                 single = world.echo(4 * effort.ones, 32, 1)
                 floor = {k: sum(v) / 1e9 for k, v in world.floor(effort.bulk, _BATCH).items()}
                 # Each side has a processor.
-                least = echo["seconds"] + max(
+                exchange = echo["seconds"] * effort.bulk / (effort.bulk // _BATCH * _BATCH)
+                least = exchange + max(
                     floor["server_commits_ns"], floor["device_commits_ns"] + floor["elements_ns"]
                 )
                 ours, iqs = effort.bulk / bulk["seconds"], 4 * effort.ones / single["seconds"]
                 _add(found, f"associate_bulk.{broker}.vms_per_s", ours)
-                _add(found, f"associate_bulk.{broker}.ratio", echo["seconds"] / bulk["seconds"])
-                _add(found, f"associate_bulk.{broker}.floor_ratio", echo["seconds"] / least)
+                _add(found, f"associate_bulk.{broker}.ratio", exchange / bulk["seconds"])
+                _add(found, f"associate_bulk.{broker}.floor_ratio", exchange / least)
                 _add(found, f"coalescing.{broker}.iqs_per_s", iqs)
                 _add(found, f"coalescing.{broker}.ratio", ours / iqs)
                 _add(found, f"coalescing.{broker}.floor_ratio", effort.bulk / least / iqs)
-    return found
+    return _without_warm_up(found)
 
 
 def policy_change(effort: Effort) -> Rounds:
     """A new policy for a network with very many VMs, and for one with one."""
     found: Rounds = {}
     with closing(World("prosody")) as world:
-        for _ in range(effort.rounds):
+        for _ in _and_warm_up(effort.rounds):
             took = []
             for vms in (1, effort.large):
                 *_, change = world.steps("network:1", f"bulk:{vms}", "policy:50")
@@ -109,24 +122,32 @@ def policy_change(effort: Effort) -> Rounds:
             _add(found, "policy_change.one_vm_ms", took[0])
             _add(found, f"policy_change.{effort.large}_vms_ms", took[1])
             _add(found, "policy_change.ratio", took[1] / took[0])
-    return found
+    return _without_warm_up(found)
 
 
 def growth(effort: Effort) -> Rounds:
-    """Time per VM in bulk, by how many there are."""
+    """Time per VM in bulk, by how many there are; and the memory of both agents."""
     found: Rounds = {}
     sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= effort.largest]
-    with closing(World("ejabberd")) as world:
-        for _ in range(effort.few):
+    for _ in range(effort.few):
+        with closing(World("ejabberd")) as world:
+            world.steps(f"network:{_NETWORKS}", f"bulk:{sizes[1]}")
             per_vm = []
             for size in sizes:
-                _, bulk = world.steps(f"network:{_NETWORKS}", f"bulk:{size}")
-                per_vm.append(bulk["seconds"] / size * 1e6)
+                # Of the smallest one sample would be as good as none.
+                samples = []
+                for _ in range(max(1, sizes[1] // size)):
+                    _, bulk = world.steps(f"network:{_NETWORKS}", f"bulk:{size}")
+                    samples.append(bulk["seconds"] / size * 1e6)
+                per_vm.append(median(samples))
                 _add(found, f"growth.{size}.us_per_vm", per_vm[-1])
                 device = resident(world.device) / size
                 _add(found, f"memory.device.{size}.bytes_per_vm", device)
+            busy = bulk["resident_bytes"] / size
             _add(found, f"memory.server.{size}.bytes_per_vm", world.server_at_rest() / size)
+            _add(found, f"memory_after_bulk.server.{size}.bytes_per_vm", busy)
             _add(found, "growth.ratio", per_vm[-1] / per_vm[0])
+            _add(found, "growth.widest_ratio", max(per_vm) / min(per_vm))
     return found
 
 
@@ -136,7 +157,7 @@ def restart(effort: Effort) -> Rounds:
     networks, vms = effort.large // 10, effort.large
     with closing(World("ejabberd")) as world:
         world.steps(f"small:{networks}", f"bulk:{vms}")
-        for _ in range(effort.rounds):
+        for _ in _and_warm_up(effort.rounds):
             ours = world.restart(kernel_forgets=True)
             kept = world.restart(kernel_forgets=False)
             floor = world.restart_floor()
@@ -145,7 +166,7 @@ def restart(effort: Effort) -> Rounds:
             _add(found, "restart.read_s", floor["read_ns"] / 1e9)
             _add(found, "restart.load_s", floor["load_ns"] / 1e9)
             _add(found, "restart.ratio", ours / (floor["read_ns"] + floor["load_ns"]) * 1e9)
-    return found
+    return _without_warm_up(found)
 
 
 def resync(effort: Effort) -> Rounds:
@@ -156,11 +177,12 @@ def resync(effort: Effort) -> Rounds:
             empty = storm.broker_memory()
             for _ in range(effort.few):
                 storm.begin()
-                back, mark = storm.restart()
-                bare = storm.bare()
+                back, routed = storm.restart()
                 session = (storm.broker_memory() - empty) / storm.clients
+                bare, again = storm.bare()
                 _add(found, f"resync.{broker}.broker_bytes_per_session", session)
-                _add(found, f"resync.{broker}.unchanged_bytes", storm.bytes_per_device(mark))
+                _add(found, f"resync.{broker}.unchanged_bytes", routed)
+                _add(found, f"resync.{broker}.bare_attempts_failed", again)
                 _add(found, f"resync.{broker}.storm_p50_s", median(back))
                 _add(found, f"resync.{broker}.storm_p99_s", back[len(back) * 99 // 100])
                 _add(found, f"resync.{broker}.storm_last_s", back[-1])
@@ -170,19 +192,23 @@ def resync(effort: Effort) -> Rounds:
 
 
 def vs_ovn(effort: Effort) -> Rounds:
-    """A port, and a thousand ports, where there are a thousand: OVN's time by ours."""
+    """A port, and a thousand ports, where there are a thousand: OVN's time by ours.
+
+    Ten networks on either side: a bridge of the kernel has a thousand ports at most.
+    """
     found: Rounds = {}
     for _ in range(effort.few):
         with closing(Ovn()) as ovn:
             ovn.start()
             ovn.plug(2 * _THOUSAND + effort.ports)
-            ovn.bind(_THOUSAND)
+            ovn.bind(_THOUSAND)  # warms up as well
             one = median(ovn.bind(1) for _ in range(effort.ports))
             bulk = ovn.bind(_THOUSAND)
-        with closing(World("prosody")) as world:
+        with closing(World("prosody", ports=2 * _THOUSAND + effort.ports)) as world:
             _, _, ours_one, ours_bulk = world.steps(
-                "network:1", f"bulk:{_THOUSAND}", f"one:{effort.ports}", f"bulk:{_THOUSAND}"
-            )
+                f"cabled:{SWITCHES}",
+                f"bulk:{_THOUSAND}", f"one:{effort.ports}", f"bulk:{_THOUSAND}",
+            )  # fmt: skip
         ms = _milliseconds(ours_one["each_ns"])
         _add(found, "vs_ovn.ovn_one_ms", one * 1e3)
         _add(found, "vs_ovn.one_ms", ms)
@@ -199,19 +225,19 @@ def nodes(effort: Effort) -> Rounds:
     count = 4 * effort.ones
     for broker in BROKERS:
         with one_broker(broker) as rate:
-            for _ in range(effort.rounds):
+            for _ in _and_warm_up(effort.rounds):
                 _add(found, f"nodes.{broker}.iqs_per_s", rate(count))
     with two_nodes() as ways:
-        for _ in range(effort.rounds):
+        for _ in _and_warm_up(effort.rounds):
             for name, rate in ways.items():
                 _add(found, f"nodes.cluster_{name}.iqs_per_s", rate(count))
-    return found
+    return _without_warm_up(found)
 
 
 def values(effort: Effort) -> Rounds:
     """Questions about large policies that need no device."""
     found: Rounds = {}
-    for _ in range(effort.rounds):
+    for _ in _and_warm_up(effort.rounds):
         done = subprocess.run(
             [binary_folder() / "tenet-bench-values", "1000", "1000"],
             capture_output=True, text=True, timeout=300, check=True,
@@ -219,16 +245,18 @@ def values(effort: Effort) -> Rounds:
         read = World.one_line(done.stdout)
         _add(found, "explain.per_second", read["explain_per_second"])
         _add(found, "verify.ms", read["verify_ms"])
-    return found
+    return _without_warm_up(found)
 
 
 def wire(effort: Effort) -> Rounds:
     """Bytes on the wire for each VM in bulk, with the answers; and with a policy for each."""
     found: Rounds = {}
     for broker in BROKERS:
-        read = _bytes_per_vm(broker, effort.bulk)
-        _add(found, f"wire.{broker}.bytes_per_vm", read["all"])
-        _add(found, f"wire.{broker}.ratio", read["all"] / (read["all"] + read["policy"]))
+        for _ in range(effort.few):  # bytes need no warm-up
+            read = _bytes_per_vm(broker, effort.bulk)
+            _add(found, f"wire.{broker}.bytes_per_vm", read["all"])
+            _add(found, f"wire.{broker}.ratio", read["all"] / (read["all"] + read["policy"]))
+            _add(found, f"wire.{broker}.vms_in_batch", read["in_batch"])
     return found
 
 
@@ -247,6 +275,7 @@ def _bytes_per_vm(broker: str, vms: int) -> dict[str, float]:
             "operation": sent / vms,
             "all": (sent + sum(m.stanza.size for m in answers)) / vms,
             "policy": policy.stanza.size,
+            "in_batch": max(m.operations.count("associate") for m in with_vms),
         }
 
 

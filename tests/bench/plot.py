@@ -15,21 +15,32 @@ _BY_SIZE = re.compile(r"(.+)\.([0-9]+)\.(.+)")
 def plot(name: str, found: Rounds, folder: Path) -> None:
     """A line over the sizes that it was measured at; without sizes, a bar for each ratio."""
     folder.mkdir(parents=True, exist_ok=True)
-    sizes = {key: _BY_SIZE.fullmatch(key) for key in found}
     lines: dict[str, list[tuple[int, list[float]]]] = {}
-    for key, match in sizes.items():
-        if match:
-            lines.setdefault(f"{match[1]} {match[3]}", []).append((int(match[2]), found[key]))
+    for key, values in found.items():
+        if match := _BY_SIZE.fullmatch(key):
+            lines.setdefault(f"{match[1]} {match[3]}", []).append((int(match[2]), values))
     lines = {title: points for title, points in lines.items() if len(points) > 1}
-    script = _lines(lines) if lines else _bars(found)
-    script = f'set output "{folder / name}.svg"\nset title "{name.replace("_", " ")}" noenhanced\n{script}'
-    height = 420 if lines else 120 + 60 * len(_ratios(found))
-    script = f'set terminal svg size 720,{height} dynamic font "sans-serif,12"\n{script}'
+    if lines:
+        height, script = 420, f'set title "{name.replace("_", " ")}" noenhanced\n{_lines(lines)}'
+    else:
+        panels = _panels(found)
+        height = sum(100 + 50 * len(panel) for panel in panels.values())
+        script = f"set multiplot layout {len(panels)},1\n" + "\n".join(
+            f'set title "{name} {unit}" noenhanced\n{_bars(panel, number)}'
+            for number, (unit, panel) in enumerate(panels.items())
+        )
+    terminal = f'set terminal svg size 720,{height} dynamic font "sans-serif,12"'
+    script = f'{terminal}\nset output "{folder / name}.svg"\n{script}'
     subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
 
 
-def _ratios(found: Rounds) -> Rounds:
-    return {k: v for k, v in found.items() if k.endswith("ratio")} or found
+def _panels(found: Rounds) -> dict[str, Rounds]:
+    """The ratios; if there are none, all values, those of a unit beside each other."""
+    ratios = {k: v for k, v in found.items() if k.endswith("ratio")}
+    panels: dict[str, Rounds] = {}
+    for key, values in (ratios or found).items():
+        panels.setdefault(key.rpartition(".")[2], {})[key] = values
+    return panels
 
 
 def _row(first: float | int, values: list[float]) -> str:
@@ -48,20 +59,19 @@ def _lines(lines: dict[str, list[tuple[int, list[float]]]]) -> str:
     )
 
 
-def _bars(found: Rounds) -> str:
+def _bars(bars: Rounds, number: int) -> str:
     """A bar up to the median, and the range of the rounds."""
-    ratios = _ratios(found)
-    rows = "\n".join(f'{_row(i, v)} "{key}"' for i, (key, v) in enumerate(ratios.items()))
+    rows = "\n".join(f'{_row(i, v)} "{key}"' for i, (key, v) in enumerate(bars.items()))
     return f"""
 set style fill solid 0.6
 set xrange [0:*]
-set yrange [-0.7:{len(ratios) - 0.3}]
+set yrange [-0.7:{len(bars) - 0.3}]
 set ytics noenhanced
 set grid x
 unset key
-$rows << END
+$rows{number} << END
 {rows}
 END
-plot $rows using 2:0:(0):2:($0-0.3):($0+0.3):ytic(5) with boxxyerror lc "#4477aa", \\
-     $rows using 2:0:3:4 with xerrorbars lc "black" pt 0
+plot $rows{number} using 2:0:(0):2:($0-0.3):($0+0.3):ytic(5) with boxxyerror lc "#4477aa", \\
+     $rows{number} using 2:0:3:4 with xerrorbars lc "black" pt 0
 """

@@ -2,16 +2,20 @@
 // for, and says how long each decision took until it was acknowledged everywhere. A step is
 //   network:VNIDS        as many networks with 50 rules
 //   small:VNIDS          as many networks with 4 rules
+//   cabled:VNIDS         as many networks with 50 rules and a segment; VM number N is at port vmN
 //   one:COUNT            VMs, one after the other
 //   bulk:COUNT           VMs, all at once, spread over the networks
 //   policy:COUNT         new revisions of the first network's policy, one after the other
-// Each step prints a line of JSON.
+// Each step prints a line of JSON, also with the memory that this process then holds.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "common/core/text.h"
@@ -20,15 +24,18 @@
 #include "common/runtime/log.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
+#include "tests/load/enforced.h"
 
 namespace tenet::bench {
 namespace {
 
 using std::chrono::steady_clock;
 
-std::string document(std::uint32_t vnid, unsigned revision, int rules = 50) {
+std::string document(std::uint32_t vnid, unsigned revision, int rules = 50,
+                     const std::string& segment = "") {
   std::string out = "<policy xmlns='urn:tenet:policy:1' vnid='" + std::to_string(vnid) +
-                    "' revision='" + std::to_string(revision) + "'><acl default='deny'>";
+                    "' revision='" + std::to_string(revision) + "'>" + segment +
+                    "<acl default='deny'>";
   for (int i = 1; i <= rules; ++i) {
     out += "<rule id='" + std::to_string(i) +
            "' action='permit' direction='to-vm' protocol='tcp' source='10." + std::to_string(i) +
@@ -57,7 +64,7 @@ class Bench {
   // Until every device is in sync: the benchmark begins with a settled conversation.
   void await_devices() {
     agent_.command(server::Resync{}, "bench", [this](const server::CommandResult& result) {
-      const bool settled = enforced(result) && !result.receipts.empty();
+      const bool settled = load::enforced(result) && !result.receipts.empty();
       clock_.expires_after(std::chrono::milliseconds(settled ? 0 : 100));
       clock_.async_wait([this, settled](const std::error_code&) {
         if (settled) {
@@ -77,11 +84,14 @@ class Bench {
     left_ = *count;
     took_.clear();
     begun_ = steady_clock::now();
-    if (words[0] == "network" || words[0] == "small") {
+    if (words[0] == "network" || words[0] == "small" || words[0] == "cabled") {
       networks_ = static_cast<std::uint32_t>(*count);
+      cabled_ = words[0] == "cabled";
       const int rules = words[0] == "small" ? 4 : 50;
       for (std::uint32_t i = 0; i < networks_; ++i) {
-        send(server::CreateNetwork{parse(document(kFirst + i, 1, rules))});
+        const std::string segment =
+            cabled_ ? "<virtual-network multicast='239.1.16." + std::to_string(i) + "'/>" : "";
+        send(server::CreateNetwork{parse(document(kFirst + i, 1, rules, segment))});
       }
     } else if (words[0] == "bulk") {
       for (std::uint64_t i = 0; i < *count; ++i) send(create_vm());
@@ -102,17 +112,21 @@ class Bench {
   }
   server::Command create_vm() {
     const std::uint32_t number = vms_++;
-    Vm vm{"vm-" + std::to_string(number), mac_of(number)};
+    // As long as the names that OpenStack gives to libvirt's domains.
+    char name[18];
+    std::snprintf(name, sizeof name, "instance-%08x", number);
+    Vm vm{name, mac_of(number)};
     vm.addresses = {*IpAddress::parse("10." + std::to_string(number >> 16 & 255) + "." +
                                       std::to_string(number >> 8 & 255) + "." +
                                       std::to_string(number & 255))};
+    if (cabled_) vm.port = "vm" + std::to_string(number);
     return server::CreateVm{Vnid(kFirst + number % networks_), std::move(vm)};
   }
 
   void send(server::Command command) {
     agent_.command(std::move(command), "bench",
                    [this, sent = steady_clock::now()](const server::CommandResult& result) {
-                     if (!enforced(result)) return give_up("not enforced");
+                     if (!load::enforced(result)) return give_up("not enforced");
                      took_.push_back((steady_clock::now() - sent).count());
                      if (--left_ == 0) {
                        report();
@@ -126,20 +140,24 @@ class Bench {
   void report() {
     const std::chrono::duration<double> all = steady_clock::now() - begun_;
     again_ = nullptr;
-    std::puts(
-        nlohmann::json{{"step", steps_[step_ - 1]}, {"seconds", all.count()}, {"each_ns", took_}}
-            .dump()
-            .c_str());
+    std::puts(nlohmann::json{{"step", steps_[step_ - 1]},
+                             {"seconds", all.count()},
+                             {"each_ns", took_},
+                             {"resident_bytes", resident()}}
+                  .dump()
+                  .c_str());
     std::fflush(stdout);
     asio::post(daemon_.io(), [this] { next_step(); });
   }
 
-  static bool enforced(const server::CommandResult& result) {
-    return !result.error && std::all_of(result.receipts.begin(), result.receipts.end(),
-                                        [](const server::Receipt& r) {
-                                          return r.delivery == server::Delivery::enforced;
-                                        });
+  // Pages that this process holds, proc(5).
+  static std::uint64_t resident() {
+    std::uint64_t size = 0;
+    std::uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> size >> pages;
+    return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   }
+
   void give_up(const std::string& why) {
     std::fprintf(stderr, "tenet-bench-server: %s: %s\n", steps_[step_ - 1].c_str(), why.c_str());
     daemon_.end(1);
@@ -151,6 +169,7 @@ class Bench {
   asio::steady_timer clock_;
   std::size_t step_ = 0;
   std::uint32_t networks_ = 1;
+  bool cabled_ = false;
   std::uint32_t vms_ = 0;
   unsigned revision_ = 1;
   std::uint64_t left_ = 0;
@@ -181,7 +200,8 @@ int main(int argc, char** argv) try {
   std::string path;
   std::vector<std::string> steps;
   app.add_option("config", path, "configuration of a server agent")->required();
-  app.add_option("steps", steps, "network:N, small:N, one:N, bulk:N, policy:N")->required();
+  app.add_option("steps", steps, "network:N, small:N, cabled:N, one:N, bulk:N, policy:N")
+      ->required();
   CLI11_PARSE(app, argc, argv);
   const auto code = tenet::bench::run(path, std::move(steps));
   if (code) return *code;

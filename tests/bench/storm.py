@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from harness.swarm import Swarm
 from harness.topology import Topology
@@ -42,43 +46,80 @@ class Storm:
 
     def close(self) -> None:
         """End everything."""
-        self.leaves.kill()
-        self.racks.kill()
+        self._end_agents()
         self.net.close()
 
     def begin(self) -> None:
         """Agents anew, until all are in sync. Who has lost brokers shortly before waits longer."""
         known = self.racks.log().count('"ready"')
-        self.leaves.kill()
-        self.racks.kill()
+        self._end_agents()
         self.racks.start()
         self.leaves.start()
         wait_until(
             lambda: self.racks.log().count('"ready"') > known, 300, lambda: self.racks.tail()
         )
 
-    def restart(self) -> tuple[list[float], int]:
-        """Restart the broker; seconds until each device was verified, from when it could log in."""
+    def restart(self) -> tuple[list[float], float]:
+        """Restart the broker under the agents.
+
+        Seconds until each device was verified, from when the broker took a connection; and bytes
+        that it routed meanwhile, by devices.
+        """
         known = self.racks.log().count('"back"')
         mark = self.net.wire.mark()
-        self.net.broker.kill()
-        self.net.broker.start()
-        begun = time.time()
-        wait_until(lambda: self.racks.log().count('"back"') > known, 300, lambda: self.racks.tail())
+        with self._broker_restarts() as begun:
+            wait_until(
+                lambda: self.racks.log().count('"back"') > known, 300, lambda: self.racks.tail()
+            )
         line = [line for line in self.racks.log().splitlines() if '"back"' in line][-1]
-        return sorted(when - begun for when in json.loads(line)["back"]), mark
+        # Nobody else is there. What was routed to who was not back yet costs as much.
+        routed = sum(s.size for s in self.net.wire.stanzas(mark, bounced=True))
+        return sorted(when - begun for when in json.loads(line)["back"]), routed / self.devices
+
+    @contextmanager
+    def _broker_restarts(self) -> Iterator[float]:
+        """Has it killed and started; yields when it first took a connection, seconds since 1970."""
+        broker = self.net.broker
+        broker.kill()
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(self._first_connection)
+            broker.start()
+            yield first.result()
+
+    def _first_connection(self) -> float:
+        address = (self.net.broker.host, self.net.broker.port)
+
+        def connects() -> float:
+            try:
+                socket.create_connection(address, timeout=1).close()
+            except OSError:
+                return 0
+            return time.time()
+
+        return wait_until(connects, 60, "the broker takes no connection")
+
+    def _end_agents(self) -> None:
+        self.leaves.kill()
+        self.racks.kill()
 
     def broker_memory(self) -> int:
         """Bytes that the broker holds."""
         return resident(self.net.broker.process)
 
-    def bytes_per_device(self, mark: int) -> float:
-        """Of the protocol's requests and answers since then."""
-        return sum(m.stanza.size for m in self.net.wire.messages(mark)) / self.devices
+    def bare(self) -> tuple[list[float], int]:
+        """The same with as many clients of plain gloox in the place of agents.
 
-    def bare(self) -> list[float]:
-        """As many clients of plain gloox log in at once and exchange one IQ each."""
+        Seconds until each has logged in and exchanged one IQ; and how many attempts failed.
+        """
+        self._end_agents()
         broker = self.net.broker
-        with bare.answering(broker, "answerer", self.net.folder) as peer:
-            asking = bare.ask(broker, "bare{}", peer, "--storm", self.clients)
-            return sorted(bare.result(asking)["seconds"])
+        broker.kill()
+        peer = bare.answerer(broker, "answerer", self.net.folder)
+        asking = bare.ask(broker, "bare{}", bare.address("answerer"), "--storm", self.clients)
+        try:
+            with self._broker_restarts() as begun:
+                found = bare.result(asking)
+        finally:
+            asking.kill()
+            peer.kill()
+        return sorted(when - begun for when in found["answered"]), found["again"]

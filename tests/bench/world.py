@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.agents import BINARIES, binary_folder
 from harness.ejabberd import Ejabberd
-from harness.lab import Lab
+from harness.lab import UNDERLAY, Lab
 from harness.process import ChildProcess
 from harness.prosody import Prosody
 from harness.topology import Topology
@@ -31,23 +31,27 @@ def resident(process: ChildProcess) -> int:
 
 
 class World:
-    """A broker with server1, which measures itself, and the device agent switch1 on Linux."""
+    """A broker with server1, which measures itself, and the device agent switch1 on Linux.
 
-    def __init__(self, broker: str, *, tap: bool = False) -> None:
+    `ports`: how many interfaces vm0, vm1, ... the device has; with some it has an underlay too.
+    """
+
+    def __init__(self, broker: str, *, tap: bool = False, ports: int = 0) -> None:
         self.lab = Lab()
-        self.space = self.lab.device("switch1").space
-        quiet = {"log": {"level": "warning"}}
+        device = self.lab.device("switch1")
+        self.space = device.space
+        datapath: dict[str, Any] = {
+            "driver": "linux", "record-file": None,
+            "network-namespace": self.space.name, "guarded-ports": ["vm*"],
+        }  # fmt: skip
+        if ports:
+            self.lab.underlay(device)
+            datapath["underlay"] = UNDERLAY
+            self.space.ip(*(f"link add vm{n} up type dummy" for n in range(ports)))
         self.net = Topology(
             1, 1,
             broker=functools.partial(BROKERS[broker], tap=tap),
-            servers_config=quiet,
-            devices_config={
-                **quiet,
-                "datapath": {
-                    "driver": "linux", "record-file": None,
-                    "network-namespace": self.space.name, "guarded-ports": ["vm*"],
-                },
-            },
+            devices_config={"datapath": datapath},
         )  # fmt: skip
         self.server, self.device = self.net.agents["server1"], self.net.agents["switch1"]
         self.server.program = binary_folder() / "tenet-bench-server"
@@ -58,6 +62,7 @@ class World:
     def steps(self, *steps: str, timeout: float = 900) -> list[dict[str, Any]]:
         """Let a server and a device that know nothing do these steps; returns what each took."""
         self.device.kill()
+        self.space.run("nft", "flush", "ruleset")
         for agent in self.net.agents.values():
             for file in agent.folder.glob("state.db*"):
                 file.unlink()
@@ -132,8 +137,6 @@ class World:
         self.device.kill()
         if kernel_forgets:
             self.space.run("nft", "flush", "ruleset")
-        self.device.config["log"] = {"level": "info"}
-        self.device.write_config()
         self.device.log_file.unlink(missing_ok=True)
         begun = time.time()
         self.device.start()

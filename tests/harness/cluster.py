@@ -45,11 +45,15 @@ class Epmd:
 class Cluster:
     """Two nodes with the same accounts: a session at one is known at the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tap: bool = True) -> None:
         self._epmd = Epmd(folder)
         cookie = secrets.token_hex(16)
         self.first, self.second = (
-            Ejabberd(folder / name, node=Node(f"{name}@{HOST}", cookie, self._epmd.environment))
+            Ejabberd(
+                folder / name,
+                node=Node(f"{name}@{HOST}", cookie, self._epmd.environment),
+                tap=tap,
+            )
             for name in ("first", "second")
         )
         self.second.share(self.first)

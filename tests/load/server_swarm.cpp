@@ -16,6 +16,7 @@
 #include "common/runtime/log.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
+#include "tests/load/enforced.h"
 #include "tests/load/swarm.h"
 
 namespace tenet::server {
@@ -34,7 +35,7 @@ Result<std::unique_ptr<ServerAgent>> make(runtime::Daemon& daemon, const std::st
 class Watcher {
  public:
   Watcher(runtime::Daemon& daemon, std::vector<std::unique_ptr<ServerAgent>>& agents)
-      : clock_(daemon.io()), agents_(agents) {}
+      : daemon_(daemon), clock_(daemon.io()), agents_(agents) {}
 
   void look() {
     std::size_t links = 0;
@@ -93,7 +94,12 @@ class Watcher {
 
   void order(std::size_t agent, Command command) {
     ++open_;
-    agents_[agent]->command(std::move(command), "load", [this](const CommandResult&) {
+    agents_[agent]->command(std::move(command), "load", [this](const CommandResult& result) {
+      if (!load::enforced(result)) {
+        log::error("a command was not enforced everywhere",
+                   {{"error", result.error ? describe(*result.error) : "none"}});
+        return daemon_.end(1);
+      }
       if (--open_ == 0) say({{"ready", back_.size()}});
     });
   }
@@ -103,6 +109,7 @@ class Watcher {
     std::fflush(stdout);
   }
 
+  runtime::Daemon& daemon_;
   asio::steady_timer clock_;
   std::vector<std::unique_ptr<ServerAgent>>& agents_;
   std::map<const DeviceLink*, double> back_;  // since when in sync
