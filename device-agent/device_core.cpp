@@ -488,7 +488,9 @@ DatapathDelta DeviceCore::datapath_delta() const {
   for (const auto& [vnid, before] : intents_before_) {
     const auto network = networks_.find(vnid);
     auto now = network == networks_.end() ? std::nullopt : std::optional(network->second.intents);
-    if (now != before) out.networks[vnid] = {before, std::move(now)};
+    // One that went and came lacks what it lacked: whoever brought it is not to be told otherwise.
+    const bool lacks = now && unenforced_.contains(vnid);
+    if (now != before || lacks) out.networks[vnid] = {before, std::move(now)};
   }
   for (const auto& [key, before] : enabled_before_) {
     VmPtr now = enabled(key);

@@ -27,14 +27,22 @@ bool touches(const Operation& operation, const DriverRefusal& refusal) {
           std::holds_alternative<PolicyWithdraw>(operation));
 }
 
+bool brings_policy(const Operation& operation) {
+  const auto* associate = std::get_if<Associate>(&operation);
+  if (associate != nullptr) return associate->policy != nullptr;
+  return std::holds_alternative<PolicySync>(operation) ||
+         std::holds_alternative<PolicyUpdate>(operation);
+}
+
 // A datapath that could not be repaired refuses for now, and may be asked again.
 Error for_server(Error error) {
   if (error.code == Code::io) error.code = Code::busy;
   return error;
 }
 
-// Marks the operations that the refusals are about.
-void refuse_culprits(const std::vector<ServerRequest>& requests,
+// Marks the operations that the refusals are about. Of a network that was there before, as `known`
+// says, only those that change its policy: the others are judged by the policy in force.
+void refuse_culprits(const std::vector<ServerRequest>& requests, const DeviceCore& known,
                      const std::vector<DriverRefusal>& refusals,
                      std::vector<DatapathRefusals>& refused) {
   bool progress = false;
@@ -50,7 +58,12 @@ void refuse_culprits(const std::vector<ServerRequest>& requests,
       }
     }
   };
-  mark(touches);
+  mark([&](const Operation& operation, const DriverRefusal& refusal) {
+    const bool of_policy = std::holds_alternative<Vnid>(refusal.culprit) &&
+                           known.networks().contains(operation_vnid(operation));
+    return touches(operation, refusal) && (!of_policy || brings_policy(operation));
+  });
+  if (!progress) mark(touches);
   // The datapath names nobody we know: all of it is refused, rather than tried for ever.
   if (!progress) mark([](const Operation&, const DriverRefusal&) { return true; });
 }
@@ -116,7 +129,7 @@ Result<Rounds::Answers> Rounds::run(const std::vector<ServerRequest>& requests, 
                                        [](const auto& r) { return r.error.code == Code::io; });
       const bool on_firm_ground =
           drifted && !std::exchange(repaired, true) && repair("a change met a foreign one");
-      if (!on_firm_ground) refuse_culprits(requests, refusals, refused);
+      if (!on_firm_ground) refuse_culprits(requests, core_, refusals, refused);
       continue;
     }
     if (auto committed = store_.commit(); !committed) {

@@ -20,6 +20,11 @@ bool concerns_policy(const Operation& operation) {
   return !std::holds_alternative<Dissociate>(operation);
 }
 
+bool is_removal(const Operation& operation) {
+  return std::holds_alternative<PolicyWithdraw>(operation) ||
+         std::holds_alternative<Dissociate>(operation);
+}
+
 }  // namespace
 
 DeviceLink::DeviceLink(DeviceName name, DeviceView belief)
@@ -151,10 +156,14 @@ void DeviceLink::answer(std::uint64_t token, const Result<Answer>& answer, LinkC
 void DeviceLink::batch_answer(const Result<Answer>& answer, LinkContext& context) {
   if (!answer && answer.error().code == Code::invalid) {
     // The device does not understand the batch: the same again would not help.
+    bool removes = false;
     for (const Operation& operation : under_way_.arrive()) {
       dirty_.insert(key_of(operation));
       refuse(operation, answer.error(), context);
+      removes = removes || is_removal(operation);
     }
+    // But a removal has no other wish to wait for: again, after a pause.
+    if (removes) wait(answer.error(), context);
     return;
   }
   if (!answer) {
@@ -240,15 +249,16 @@ bool DeviceLink::absorb(const BatchAnswer& answer, LinkContext& context,
       stuck = answer.results[i];  // no refusal: it may succeed later
     } else if (answer.results[i]) {
       refuse(operation, *answer.results[i], context);
-      if (std::holds_alternative<PolicyWithdraw>(operation) ||
-          std::holds_alternative<Dissociate>(operation)) {
-        stuck = answer.results[i];
-      }
+      if (is_removal(operation)) stuck = answer.results[i];
     } else {
       refusals_.erase(key_of(operation));
       const auto* associate = std::get_if<Associate>(&operation);
       if (associate != nullptr && associate->from) taken_over_.push_back(key_of(operation));
       freed = freed || frees(operation);
+      if (concerns_policy(operation)) {
+        // Its VMs were refused by another policy.
+        for (const Key& key : refusals_.forgive(operation_vnid(operation))) dirty_.insert(key);
+      }
     }
   }
   acknowledge(acknowledged_, operations, answer.results);

@@ -79,4 +79,18 @@ std::vector<Key> Refusals::forgive(Occasion occasion) {
   return out;
 }
 
+std::vector<Key> Refusals::forgive(Vnid vnid) {
+  std::vector<Key> out;
+  for (auto it = refused_.lower_bound({vnid, {}});
+       it != refused_.end() && it->first.first == vnid;) {
+    if (it->first.second.empty()) {
+      ++it;
+      continue;
+    }
+    out.push_back(it->first);
+    it = refused_.erase(it);
+  }
+  return out;
+}
+
 }  // namespace tenet::server

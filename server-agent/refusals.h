@@ -31,6 +31,8 @@ class Refusals {
   // Takes out what may succeed now. Others free things too, and a device that is configured anew or
   // gets a sensor tells nobody: that is what audits are for, ever less often.
   std::vector<Key> forgive(Occasion occasion);
+  // Takes out the VMs of a network whose policy has changed.
+  std::vector<Key> forgive(Vnid vnid);
 
  private:
   struct Refusal {

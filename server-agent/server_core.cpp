@@ -161,7 +161,7 @@ void ServerCore::again(CommandId id, const std::set<DeviceName>& devices, const 
   await(id, devices, key);
 }
 
-void ServerCore::on_undo(CommandId id, std::function<void(ServerCore&)> undo) {
+void ServerCore::on_undo(CommandId id, Undo undo) {
   waits_[id].undo.push_back(std::move(undo));
 }
 
@@ -285,8 +285,8 @@ void ServerCore::try_settle(CommandId id, bool deadline) {
   });
   if (refused && !receipts.empty() && !wait.undo.empty()) {
     const auto undo = wait.undo;
-    std::for_each(undo.rbegin(), undo.rend(), [this](const auto& step) { step(*this); });
-    result.taken_back = true;
+    std::for_each(undo.rbegin(), undo.rend(),
+                  [&](const Undo& step) { result.taken_back = step(*this) || result.taken_back; });
   }
   answer(id, std::move(result));
 }

@@ -110,11 +110,12 @@ class ServerCore {
     VmPtr vm;
     PolicyPtr policy;
   };
+  // Takes a wish back unless another came after it. Whether it did.
+  using Undo = std::function<bool(ServerCore&)>;
   struct Wait {
     std::vector<Awaited> keys;
     std::set<DeviceName> synchronizing;  // wait until these are synchronized, or cannot be
-    // Take the wish back, if nothing came after it; the last one first.
-    std::vector<std::function<void(ServerCore&)>> undo;
+    std::vector<Undo> undo;              // to be called from the last to the first
   };
 
   Result<void> run(CommandId id, const CreateNetwork& command);
@@ -147,7 +148,7 @@ class ServerCore {
   void await(CommandId id, const std::set<DeviceName>& devices, const Key& key);
   // Waits too, after what was refused is tried once more.
   void again(CommandId id, const std::set<DeviceName>& devices, const Key& key);
-  void on_undo(CommandId id, std::function<void(ServerCore&)> undo);
+  void on_undo(CommandId id, Undo undo);
   // `why`, if it is there, takes the reason.
   Delivery delivery(const DeviceName& device, const Key& key, std::optional<Error>* why) const;
   Delivery delivery(const Awaited& awaited, std::optional<Error>* why) const;

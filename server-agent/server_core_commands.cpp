@@ -79,11 +79,12 @@ Result<void> ServerCore::create_network(CommandId id, const PolicyPtr& policy,
   if (announce) await(id, devices, {vnid, {}});
   on_undo(id, [policy](ServerCore& core) {
     const Network* network = core.desired_.find(policy->vnid());
-    if (network == nullptr || network->policy != policy || !network->vms.empty()) return;
+    if (network == nullptr || network->policy != policy || !network->vms.empty()) return false;
     const auto devices_then = network->devices;
     core.desired_.erase_network(policy->vnid());
     core.store_network(policy->vnid());
     core.touch(devices_then, {policy->vnid(), {}});
+    return true;
   });
   return {};
 }
@@ -119,7 +120,9 @@ void ServerCore::change_policy(CommandId id, const PolicyPtr& policy) {
   put_policy(policy->vnid(), policy);
   on_undo(id, [old, policy](ServerCore& core) {
     const Network* now = core.desired_.find(policy->vnid());
-    if (now != nullptr && now->policy == policy) core.put_policy(policy->vnid(), old);
+    if (now == nullptr || now->policy != policy) return false;
+    core.put_policy(policy->vnid(), old);
+    return true;
   });
 }
 
@@ -192,7 +195,7 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
   again(id, vm.devices, {vnid, name});
   on_undo(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
     const PlacedVm* now = core.desired_.find(vnid, placed->id);
-    if (now == nullptr || now->vm != placed) return;
+    if (now == nullptr || now->vm != placed) return false;
     const std::set<DeviceName> devices = now->devices;
     if (before) {
       core.put_vm(vnid, *before);
@@ -205,6 +208,7 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
       }
     }
     core.store_network(vnid);
+    return true;
   });
   return {};
 }
@@ -238,8 +242,13 @@ Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
     if (auto size = check_size(*command.policy); !size) return size;
     auto newer = check_order(*network->policy, *command.policy);
     if (!newer) return fail(newer.error());
-    if (*newer) change_policy(id, command.policy);
-    await(id, placed.devices, {command.vnid, {}});
+    if (*newer) {
+      change_policy(id, command.policy);
+      // It reaches devices that do not have the VM, and is taken back only if none of all takes it.
+      for (const Receipt& r : receipts(command.vnid, {})) again(id, {r.device}, {command.vnid, {}});
+    } else {
+      await(id, placed.devices, {command.vnid, {}});
+    }
   }
   return place_vm(id, command.vnid, placed, true);
 }

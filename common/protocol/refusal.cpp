@@ -34,7 +34,7 @@ constexpr std::array<Row, 15> kRows{{
 }};
 
 // What a broker, or a peer without our conditions, means.
-constexpr std::array<std::pair<std::string_view, Code>, 9> kForeign{{
+constexpr std::array<std::pair<std::string_view, Code>, 10> kForeign{{
     {"service-unavailable", Code::unreachable},
     {"recipient-unavailable", Code::unreachable},
     {"remote-server-not-found", Code::unreachable},
@@ -43,6 +43,7 @@ constexpr std::array<std::pair<std::string_view, Code>, 9> kForeign{{
     {"not-allowed", Code::forbidden},
     {"forbidden", Code::forbidden},
     {"resource-constraint", Code::busy},
+    {"internal-server-error", Code::busy},
     {"item-not-found", Code::not_found},
 }};
 

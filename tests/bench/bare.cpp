@@ -24,7 +24,7 @@ std::string numbered(std::string text, std::size_t number) {
 }
 
 // Between two attempts of a client, as an agent's first ones.
-void pause() {
+void pause_a_little() {
   thread_local std::minstd_rand random(std::random_device{}());
   std::this_thread::sleep_for(
       std::chrono::milliseconds(std::uniform_int_distribution(500, 1000)(random)));
@@ -51,7 +51,7 @@ int all_at_once(const Account& account, std::size_t count, const std::string& pe
           return;
         }
         ++again;
-        pause();
+        pause_a_little();
       }
       ++failed;
     });
@@ -95,7 +95,7 @@ int main(int argc, char** argv) try {
         client.answer_all();
         return 0;
       }
-      pause();
+      pause_a_little();
     }
   }
   BareClient client(account);

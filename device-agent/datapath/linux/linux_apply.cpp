@@ -42,6 +42,25 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
   return out.empty() ? refuse_all(delta, error) : out;
 }
 
+// Of what a network's links lack: the VMs that come to the port that is named, all at once; if
+// there are none, the network.
+std::vector<DriverRefusal> blame(const DatapathDelta& delta, Vnid vnid,
+                                 const std::vector<Error>& errors) {
+  std::vector<DriverRefusal> out;
+  for (const Error& error : errors) {
+    const bool of_port = error.witness.entry.starts_with("port ");
+    const std::size_t before = out.size();
+    for (const auto& [key, change] : delta.members) {
+      if (key.vnid != vnid || !change.after) continue;
+      const bool its_port = error.witness.entry == "port " + change.after->port;
+      // An old network has its bridge, so that who comes is what is too much.
+      if (its_port || (!of_port && !delta.networks.contains(vnid))) out.push_back({key, error});
+    }
+    if (out.size() == before) out.push_back({vnid, error});
+  }
+  return out;
+}
+
 // Whether a VM comes or changes at the port.
 bool joins(const DatapathDelta& delta, const std::string& port) {
   return std::any_of(delta.members.begin(), delta.members.end(), [&](const auto& member) {
@@ -189,21 +208,10 @@ std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& del
     for (const auto& [port, owner] : owners) {
       if (owner && owner != vnid) plan->ports.erase(port);
     }
-    const Result<void> made = segments_.ensure(vnid, *plan, known);
-    if (made) continue;
+    const auto errors = segments_.ensure(vnid, *plan, known);
+    if (errors.empty()) continue;
     undo_segments(delta, before);
-    if (delta.networks.contains(vnid)) return {{vnid, made.error()}};
-    // No network is new, so it is a port.
-    std::vector<DriverRefusal> out;
-    for (const auto& [key, change] : delta.members) {
-      if (key.vnid != vnid || !change.after) continue;
-      const std::string& culprit = made.error().witness.entry;
-      if (culprit.empty() || culprit == "port " + change.after->port) {
-        out.push_back({key, made.error()});
-      }
-    }
-    if (out.empty()) out.push_back({vnid, made.error()});
-    return out;
+    return blame(delta, vnid, errors);
   }
   return {};
 }
@@ -233,14 +241,18 @@ void LinuxDriver::join_moved_ports(const PortOwners& owners) {
 }
 
 void LinuxDriver::undo_segments(const DatapathDelta& delta, const SegmentPlans& before) {
-  const auto report = [](const Result<void>& done) {
-    if (!done) log::error("a refused change left links behind", {{"reason", done.error().text}});
+  const auto report = [](const Error& error) {
+    log::error("a refused change left links behind", {{"reason", error.text}});
   };
-  for (const auto& [vnid, plan] : before) report(segments_.ensure(vnid, plan));
+  for (const auto& [vnid, plan] : before) {
+    for (const Error& error : segments_.ensure(vnid, plan)) report(error);
+  }
   for (const Vnid vnid : touched(delta)) {
     const auto plan = layout_.plan(vnid);
     const auto old = before.find(vnid);
-    if (plan) report(segments_.remove(vnid, *plan, old == before.end() ? nullptr : &old->second));
+    if (!plan) continue;
+    auto removed = segments_.remove(vnid, *plan, old == before.end() ? nullptr : &old->second);
+    if (!removed) report(removed.error());
   }
 }
 

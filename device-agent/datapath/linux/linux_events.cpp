@@ -92,9 +92,9 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
         .first->second.ports.insert(port);
   }
   for (const auto& [vnid, plan] : joining) {
-    if (auto done = segments_.ensure(vnid, plan); !done) {
+    for (const Error& error : segments_.ensure(vnid, plan)) {
       log::warning("a port does not join its network",
-                   {{"vnid", vnid.text()}, {"reason", done.error().text}});
+                   {{"vnid", vnid.text()}, {"reason", error.text}});
     }
   }
   nft::Transaction transaction;

@@ -103,27 +103,31 @@ Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(con
   return *master;
 }
 
-Result<void> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan, const SegmentPlan* before) {
+std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
+                                         const SegmentPlan* before) {
   const bool same =
       before != nullptr && before->segment == plan.segment && before->snooping == plan.snooping;
   std::uint32_t bridge = 0;
   if (same) {
     auto link = read_link(socket_, bridge_name(vnid));
-    if (!link) return fail(link.error());
+    if (!link) return {link.error()};
     if (*link) bridge = (*link)->index;
   }
   const bool known = bridge != 0;
   if (!known) {
     auto made = ensure_bridge(bridge_name(vnid), plan);
-    if (!made) return fail(made.error());
+    if (!made) return {made.error()};
     bridge = made->index;
   }
   // Without an overlay the VMs of this device still meet, and without one of them the others.
-  Result<void> out = known ? Result<void>() : ensure_vxlan(vxlan_name(vnid), plan, bridge);
+  std::vector<Error> out;
+  const auto note = [&](const Result<void>& done) {
+    if (!done) out.push_back(done.error());
+  };
+  if (!known) note(ensure_vxlan(vxlan_name(vnid), plan, bridge));
   for (const std::string& port : plan.ports) {
     if (known && before->ports.contains(port)) continue;
-    auto done = ensure_port(port, bridge);
-    if (out && !done) out = done;
+    note(ensure_port(port, bridge));
   }
   return out;
 }
@@ -204,7 +208,8 @@ Result<std::map<Vnid, Error>> SegmentKeeper::restore(const SegmentPlans& plans,
   }
   std::map<Vnid, Error> missing;
   for (const auto& [vnid, plan] : plans) {
-    if (auto made = ensure(vnid, plan); !made) missing.emplace(vnid, made.error());
+    const auto errors = ensure(vnid, plan);
+    if (!errors.empty()) missing.emplace(vnid, errors.front());
   }
   auto after = read_links(socket_);
   if (!after) return fail(after.error());

@@ -21,9 +21,10 @@ class SegmentKeeper {
 
   // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about.
   // What `before` has is taken for made, if that is given. A port that is not there joins when it
-  // comes: call again then. Errors: unsupported, policy-conflict, with the culprit; some of it may
-  // be there then.
-  Result<void> ensure(Vnid vnid, const SegmentPlan& plan, const SegmentPlan* before = nullptr);
+  // comes: call again then. Answers with all that cannot be made, each with the culprit:
+  // unsupported, policy-conflict; the rest is there.
+  std::vector<Error> ensure(Vnid vnid, const SegmentPlan& plan,
+                            const SegmentPlan* before = nullptr);
   // Takes away the VXLAN device of a segment that goes or changes, so that its VNI is free for
   // another.
   Result<void> release(Vnid vnid);

@@ -208,6 +208,23 @@ TEST_F(HostileTest, APortInAForeignBridgeDoesNotStopTheRepairOfOthers) {
   EXPECT_NE(output("ip -o link show master tb-5000").find("vm2"), std::string::npos);
 }
 
+// All of them are named at once, and the network that comes with them is not.
+TEST_F(HostileTest, PortsInAForeignBridgeRefuseTheirVmsAndNotTheNewNetwork) {
+  run("ip link set vm3 nomaster");
+  DatapathState wanted = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}, {kRed, 3, "vm3"}});
+  wanted.networks[kRed] = {Segment{4096, std::nullopt}};
+  std::set<MemberKey> culprits;
+  for (const DriverRefusal& refusal : driver_->apply(difference({}, wanted))) {
+    ASSERT_TRUE(std::holds_alternative<MemberKey>(refusal.culprit)) << refusal.error.text;
+    culprits.insert(std::get<MemberKey>(refusal.culprit));
+  }
+  EXPECT_EQ(culprits, (std::set<MemberKey>{{kRed, "v1"}, {kRed, "v2"}}));
+  EXPECT_EQ(output("ip -o link show type bridge").find("tb-4096"), std::string::npos) << "law 2";
+  for (const MemberKey& key : culprits) wanted.members.erase(key);
+  become(wanted);
+  EXPECT_NE(output("ip -o link show master tb-4096").find("vm3"), std::string::npos);
+}
+
 TEST_F(HostileTest, ALostUnderlayDoesNotStopWhatNeedsNone) {
   run("ip link set vm2 nomaster");
   DatapathState state;

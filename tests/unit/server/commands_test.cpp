@@ -177,6 +177,31 @@ TEST_F(CommandsTest, Law2_AnActivationThatIsRefusedLeavesTheVmPreAssociated) {
   EXPECT_EQ(on(kOne).at(kNet).vms.at("v1")->state, VmState::pre_associated);
 }
 
+// The network's other device has taken the policy, so that nothing is as it was before.
+TEST_F(CommandsTest, Law2_AnActivationWhosePolicyOneDeviceTookIsNotTakenBack) {
+  enforced(CreateNetwork{policy(kNet, 1)});
+  enforced(CreateVm{kNet, *vm("v1", 1, VmState::pre_associated), {kOne}}, 1);
+  limit(kOne);
+  const auto result = talk.command(ActivateVm{kNet, "v1", policy(kNet, 2, Content::unsupported)});
+  EXPECT_FALSE(result.taken_back);
+  EXPECT_EQ(result.receipts.size(), 3U);
+  EXPECT_EQ(on(kTwo).at(kNet).stamp.revision, 2U);
+  EXPECT_EQ(talk.core.desired().find(kNet)->policy->revision(), 2U);
+}
+
+// What came after it stays, and with it the network.
+TEST_F(CommandsTest, Law2_ACreationThatOthersBuiltOnIsNotSaidToBeTakenBack) {
+  limit(kOne);
+  const CommandId creation =
+      talk.post(CreateNetwork{policy(kNet, 1, Content::unsupported), {kOne}});
+  talk.post(CreateVm{kNet, *vm("v1", 1), {kTwo}});
+  talk.run();
+  ASSERT_TRUE(talk.answered(creation));
+  EXPECT_FALSE(talk.results.at(creation).taken_back);
+  EXPECT_NE(talk.core.desired().find(kNet), nullptr);
+  EXPECT_TRUE(on(kTwo).at(kNet).vms.contains("v1"));
+}
+
 TEST_F(CommandsTest, RemoveVm) {
   refused(RemoveVm{kNet, "v1"}, Code::unknown_vnid, "vnid 4096");
   enforced(CreateNetwork{policy(kNet, 1)});

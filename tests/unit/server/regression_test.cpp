@@ -89,6 +89,49 @@ TEST(ServerRegression, Law2_ARefusedRemovalIsNotRepeatedWithoutPause) {
   EXPECT_LT(batches, 3U);
 }
 
+// So was a batch with a removal that was refused as a whole.
+TEST(ServerRegression, Law2_ABatchWithARemovalThatIsInvalidAsAWholeIsNotRepeatedWithoutPause) {
+  Conversation talk;
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  talk.command(CreateVm{kNet, *vm("v1", 1)});
+  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  const CommandId removal = talk.post(RemoveVm{kNet, "v1"});
+  talk.take();
+  talk.answer(talk.take_one(), fail(Code::invalid, "the peer answered policy-violation"));
+  EXPECT_TRUE(talk.sent.empty());
+  EXPECT_FALSE(talk.answered(removal));
+  talk.fire_timers();
+  talk.run();
+  EXPECT_TRUE(talk.answered(removal));
+  EXPECT_FALSE(talk.has(kNet, "v1"));
+}
+
+// It waited for an audit, although its policy had become another one.
+TEST(ServerRegression, Law6_AVmThatItsPolicyKeptOutComesWithTheNextPolicy) {
+  const Jid one = jid("d1@x/device-agent");
+  const Jid two = jid("d2@x/device-agent");
+  Conversation talk({one, two});
+  talk.go_online();
+  talk.command(CreateNetwork{policy(kNet, 1)});
+  const CommandId creation = talk.post(CreateVm{kNet, *vm("v1", 1)});
+  talk.take();
+  while (!talk.sent.empty()) {
+    const Send send = talk.take_one();
+    const auto* batch = std::get_if<Batch>(&send.request);
+    if (send.device == two && batch != nullptr) {
+      const Error error{Code::unsupported, "copies need a port"};
+      talk.answer(send, Answer(BatchAnswer{batch->sequence, {error}}));
+    } else {
+      talk.answer(send, ask(talk.devices.at(send.device), talk.name, send.request));
+    }
+  }
+  ASSERT_TRUE(talk.answered(creation));
+  ASSERT_FALSE(talk.devices.at(two).view(talk.name).at(kNet).vms.contains("v1"));
+  talk.command(ChangePolicy{policy(kNet, 2, testing::Content::two_rules)});
+  EXPECT_TRUE(talk.devices.at(two).view(talk.name).at(kNet).vms.contains("v1"));
+}
+
 // An association that carried a policy was forgotten when the whole batch was refused.
 TEST(ServerRegression, Law6_ABatchThatIsInvalidAsAWholeLosesNoWish) {
   Conversation talk;
