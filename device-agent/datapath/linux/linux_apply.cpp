@@ -166,7 +166,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
     return refuse_all(delta, added.error());
   }
   if (touches_mirrors(delta)) {
-    if (auto added = add_ports(transaction); !added) return refuse_all(delta, added.error());
+    if (auto added = add_ports(transaction, delta); !added) return refuse_all(delta, added.error());
   }
   auto refusals = extend_segments(delta, before, owners);
   if (!refusals.empty()) return refusals;

@@ -72,8 +72,11 @@ class LinuxDriver : public Driver {
   Result<bool> load(nft::Parts& parts);
   void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
   Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
-  // What ports lack of guards and copies. Errors: io.
-  Result<void> add_ports(nft::Transaction& out);
+  // The guards alone, if what is wanted could not be made.
+  void raise_guards();
+  nft::Table port_guards(const Links& links) const;
+  // What ports lack of guards and copies, now that `delta` is laid out. Errors: io.
+  Result<void> add_ports(nft::Transaction& out, const DatapathDelta& delta);
   // The networks whose sensor is not there. Errors: io.
   Result<std::vector<DriverRefusal>> without_sensor();
 

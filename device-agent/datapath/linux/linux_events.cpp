@@ -87,7 +87,7 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   for (const std::string& port : ports) {
     const auto vnid = layout_.owner(port);
     const auto plan = vnid ? layout_.plan(*vnid) : std::nullopt;
-    if (!plan) continue;
+    if (!plan || left_out_.networks.contains(*vnid)) continue;
     joining.try_emplace(*vnid, SegmentPlan{plan->segment, plan->snooping, {}})
         .first->second.ports.insert(port);
   }
@@ -98,7 +98,7 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
     }
   }
   nft::Transaction transaction;
-  if (add_ports(transaction)) {
+  if (add_ports(transaction, {})) {
     auto refused = commit(transaction);
     if (refused && refused->empty()) return;
   }

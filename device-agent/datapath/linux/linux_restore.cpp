@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "common/core/text.h"
+#include "common/runtime/log.h"
 #include "device-agent/datapath/linux/linux_driver.h"
 #include "device-agent/datapath/linux/parts.h"
 #include "device-agent/datapath/linux/program.h"
@@ -63,6 +65,34 @@ bool add_table(nft::Transaction& out, const nft::TableName& name, std::optional<
   return true;
 }
 
+// Networks with rules that this kernel does not know: it would refuse all that comes with them.
+// Segments and snooping are links. Those fail one by one, and rules and the VMs of this device do
+// without.
+std::vector<DriverRefusal> beyond(const Capabilities& capabilities, const DatapathState& wanted) {
+  std::vector<DriverRefusal> out;
+  for (const auto& [vnid, intents] : wanted.networks) {
+    for (const Intent& intent : intents) {
+      const bool link =
+          std::holds_alternative<Segment>(intent) || std::holds_alternative<IgmpSnoop>(intent);
+      if (link || capabilities.supports(intent)) continue;
+      out.push_back({vnid,
+                     {Code::unsupported,
+                      text(intent) + " cannot be enforced here: " +
+                          capabilities.unsupported_because[intent.index()],
+                      {.entry = std::string(intent_name(intent))}}});
+      break;
+    }
+  }
+  return out;
+}
+
+// Of a table that is there, what belongs to the frame: the rest of it is to stay.
+void reduce(nft::Table& table, const nft::Table& frame) {
+  std::erase_if(table.sets, [&](const auto& set) { return !frame.sets.contains(set.first); });
+  std::erase_if(table.chains, [&](const auto& c) { return !frame.chains.contains(c.first); });
+  table.elements.clear();
+}
+
 // What cannot be enforced at all is left out, and so has no traffic. It shall not keep the guards
 // down, nor the other networks waiting.
 DatapathState without(const DatapathState& wanted, const std::vector<DriverRefusal>& missing) {
@@ -113,6 +143,8 @@ Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
 Result<Restored> LinuxDriver::make(const DatapathState& all) {
   Restored out;
   out.missing = layout_.refusals(all, options_.guarded_ports);
+  auto unknown = beyond(capabilities_, all);
+  std::move(unknown.begin(), unknown.end(), std::back_inserter(out.missing));
   DatapathState reduced;
   const LeftOut before = std::exchange(left_out_, {});
   if (!out.missing.empty()) {
@@ -123,7 +155,10 @@ Result<Restored> LinuxDriver::make(const DatapathState& all) {
   // What is not left out any more has to come, though nobody has touched the tables.
   if (left_out_ != before) generation_ = std::nullopt;
   auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);
-  if (!repaired) return fail(repaired.error());
+  if (!repaired) {
+    raise_guards();
+    return fail(repaired.error());
+  }
   out.repaired = *std::move(repaired);
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
@@ -154,7 +189,7 @@ Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState&
     auto added = add_tables(transaction, wanted, *parts, anew);
     if (!added) return fail(added.error());
   }
-  if (auto ports = add_ports(transaction); !ports) return fail(ports.error());
+  if (auto ports = add_ports(transaction, {}); !ports) return fail(ports.error());
   generation_ = *before;
   auto refused = commit(transaction);
   if (!refused) return fail(refused.error());
@@ -239,18 +274,25 @@ void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted)
   }
 }
 
+nft::Table LinuxDriver::port_guards(const Links& links) const {
+  nft::Table out;
+  for (const auto& [port, link] : links) {
+    if (nft::is_guarded(options_.guarded_ports, port)) out.add(nft::guard_part(port));
+  }
+  return out;
+}
+
 // The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
 // sensors that are not there join when they come.
-Result<void> LinuxDriver::add_ports(nft::Transaction& out) {
+Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& delta) {
   auto now = nft::read_table(sockets_.netfilter, nft::port_table());
   if (!now) return fail(now.error());
   auto links = read_links(sockets_.route);
   if (!links) return fail(links.error());
-  nft::Table wanted;
-  for (const auto& [port, link] : *links) {
-    if (nft::is_guarded(options_.guarded_ports, port)) wanted.add(nft::guard_part(port));
-  }
+  nft::Table wanted = port_guards(*links);
   for (const auto& [port, sensor] : layout_.mirrored()) {
+    const Vnid owner = *layout_.owner(port);
+    if (left_out_.networks.contains(owner) && !delta.networks.contains(owner)) continue;
     const auto target = links->find(sensor);
     if (target != links->end() && links->contains(port)) {
       wanted.add(nft::mirror_part(port, target->second.index));
@@ -262,6 +304,41 @@ Result<void> LinuxDriver::add_ports(nft::Transaction& out) {
     out.add(nft::port_table(), nft::RemoveTable{});
   }
   return {};
+}
+
+// The kernel does not take what is wanted. Without it nobody is known: unknown means no traffic
+// (law 10). What is in force besides stays so, but in a table whose frame cannot be made right
+// within it.
+void LinuxDriver::raise_guards() {
+  std::vector<std::string> raised;
+  const auto raise = [&](const std::vector<std::pair<nft::TableName, nft::Table>>& frames) {
+    nft::Transaction transaction;
+    for (const auto& [name, frame] : frames) {
+      auto now = nft::read_table(sockets_.netfilter, name);
+      if (!now) return;
+      if (*now && nft::same_frame(**now, frame)) reduce(**now, frame);
+      add_table(transaction, name, *std::move(now), frame, false);
+    }
+    const auto refused = commit(transaction);
+    if (!refused || !refused->empty()) {
+      log::error("the guards cannot be put up",
+                 {{"reason", refused ? "the kernel refuses " + change_text(refused->front()) +
+                                           ": " + std::strerror(refused->front().number)
+                                     : describe(refused.error())}});
+      return;
+    }
+    auto texts = counted_texts(transaction);
+    std::move(texts.begin(), texts.end(), std::back_inserter(raised));
+  };
+  raise({{nft::stack_table(), nft::stack_frame(options_.guarded_ports)},
+         {nft::arp_table(), nft::arp_frame(options_.guarded_ports)},
+         {nft::bridge_table(), nft::frame(options_.guarded_ports)}});
+  // Apart, since ports may go meanwhile.
+  const auto links = read_links(sockets_.route);
+  nft::Table ports = links ? port_guards(*links) : nft::Table();
+  if (!ports.chains.empty()) raise({{nft::port_table(), std::move(ports)}});
+  generation_ = std::nullopt;
+  if (!raised.empty()) log::warning("guards without networks", {{"made", join(raised, ", ")}});
 }
 
 Result<std::vector<DriverRefusal>> LinuxDriver::without_sensor() {

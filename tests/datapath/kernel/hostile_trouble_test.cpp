@@ -96,6 +96,57 @@ TEST_F(HostileTest, ANetworkThatWasLeftOutCanBeCorrectedAndWithdrawn) {
   EXPECT_TRUE(driver_->apply(difference(state, hosting({{kBlue, 3, "vm3"}}))).empty());
 }
 
+// A kernel of a new host, or after an update, may know less than the one that acknowledged.
+TEST_F(HostileTest, WhatThisKernelLacksKeepsNeitherTheGuardsDownNorOtherNetworks) {
+  if (driver_->capabilities().supports(Inspect{7, false})) GTEST_SKIP() << "it has nft_queue";
+  DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}, {kBlue, 3, "vm3"}});
+  state.networks[kRed] = {Mirror{"ids0"}, Inspect{7, false}};
+  run("nft flush ruleset");
+  driver_ = world_.driver();
+  const auto restored = driver_->restore(state);
+  ASSERT_TRUE(restored) << describe(restored.error());
+  EXPECT_EQ(missing(restored), std::set{kRed});
+  ASSERT_FALSE(restored->missing.empty());
+  EXPECT_EQ(restored->missing.front().error.code, Code::unsupported);
+  EXPECT_EQ(restored->missing.front().error.witness.entry, "inspect");
+  EXPECT_EQ(reached(vm3_, mac(3), kBroadcast, udp("10.0.0.3", "10.0.0.255")), "up0 ");
+  EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "");
+  DatapathState fewer = state;
+  fewer.members.erase({kRed, "v2"});
+  EXPECT_TRUE(driver_->apply(difference(state, fewer)).empty());
+  EXPECT_EQ(output("nft list table netdev tenet").find("in-vm"), std::string::npos)
+      << "nothing is copied of what is not there";
+  DatapathState corrected = fewer;
+  corrected.networks[kRed] = {Mirror{"ids0"}};
+  EXPECT_TRUE(driver_->apply(difference(fewer, corrected)).empty());
+  EXPECT_NE(output("nft list table netdev tenet").find("in-vm1"), std::string::npos);
+  EXPECT_TRUE(missing(driver_->restore(corrected)).empty());
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
+}
+
+// Law 10: the agent ends for that, and nobody is known until it can start.
+TEST_F(HostileTest, ARestoreThatFailsLeavesGuards) {
+  DatapathState state = hosting({{kRed, 1, "vm1"}});
+  become(state);
+  // The core would not let two VMs have one MAC.
+  const DatapathState refused = hosting({{kRed, 1, "vm1"}, {kRed, 3, ""}, {kBlue, 3, ""}});
+  const auto guarded = [&] {
+    EXPECT_FALSE(world_.driver()->restore(refused));
+    EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
+    EXPECT_NE(output("nft list table netdev tenet").find("guard-vm3"), std::string::npos);
+    EXPECT_NE(output("nft list table inet tenet").find("not for the device"), std::string::npos);
+  };
+  run("nft flush chain bridge tenet prerouting");
+  guarded();
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ")
+      << "what is in force stays (law 5)";
+  run("nft flush ruleset");
+  guarded();
+  ASSERT_TRUE(world_.driver()->restore(state));
+  EXPECT_EQ(world_.driver()->restore(state).value().repaired, std::vector<std::string>{});
+}
+
 // Whoever restores learns at once what is missing, and that it is back.
 TEST_F(HostileTest, ASensorThatGoesAndComesIsTold) {
   DatapathState state;
