@@ -151,29 +151,39 @@ void ServerAgent::tidy_up() {
   if (coming_.empty()) ::malloc_trim(0);
 }
 
-void ServerAgent::perform(const Send& send) {
-  if (const auto* batch = std::get_if<Batch>(&send.request)) {
-    const std::string trace = config_.xmpp.jid.bare().text() + ":" + text(batch->sequence);
-    log::info("batch sent", {{"trace", trace},
-                             {"device", send.device.text()},
-                             {"operations", std::to_string(batch->operations.size())}});
-    for (std::size_t i = 0; log::enabled(log::Level::debug) && i < batch->operations.size(); ++i) {
-      log::debug("operation sent", {{"trace", trace + "/" + std::to_string(i + 1)},
-                                    {"operation", text(batch->operations[i])}});
-    }
+void ServerAgent::log_sent(const Send& send) const {
+  const auto* batch = std::get_if<Batch>(&send.request);
+  if (batch == nullptr) return;
+  const std::string trace = config_.xmpp.jid.bare().text() + ":" + text(batch->sequence);
+  log::info("batch sent", {{"trace", trace},
+                           {"device", send.device.text()},
+                           {"operations", std::to_string(batch->operations.size())}});
+  for (std::size_t i = 0; log::enabled(log::Level::debug) && i < batch->operations.size(); ++i) {
+    log::debug("operation sent", {{"trace", trace + "/" + std::to_string(i + 1)},
+                                  {"operation", text(batch->operations[i])}});
   }
+}
+
+// Until there is room for it in the session's output it is what the core gave: devices share their
+// policies.
+void ServerAgent::perform(const Send& send) {
   const bool changes =
       std::holds_alternative<Batch>(send.request) || std::holds_alternative<Hello>(send.request);
+  const auto out = std::make_shared<const Send>(send);
   session_.request(
-      send.device, changes ? xmpp::IqType::set : xmpp::IqType::get,
-      protocol::to_element(send.request), config_.request_timeout,
-      [this, send](const Result<Element>& reply) {
-        Result<Answer> answer = reply ? protocol::parse_answer(*reply, send.request)
+      out->device, changes ? xmpp::IqType::set : xmpp::IqType::get,
+      [this, out] {
+        log_sent(*out);
+        return protocol::to_element(out->request);
+      },
+      config_.request_timeout,
+      [this, out](const Result<Element>& reply) {
+        Result<Answer> answer = reply ? protocol::parse_answer(*reply, out->request)
                                       : Result<Answer>(fail(reply.error()));
         // It answered, but we do not understand what: the outcome is unknown, not a refusal.
         if (reply && !answer) answer.error().code = Code::unreachable;
         const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        post([&](ServerCore& core) { core.device_answer(send.device, send.token, answer, now); });
+        post([&](ServerCore& core) { core.device_answer(out->device, out->token, answer, now); });
       });
 }
 

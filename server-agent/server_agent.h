@@ -38,6 +38,7 @@ class ServerAgent {
   void post(const std::function<void(ServerCore&)>& event);
   void perform();
   void perform(const Send& send);
+  void log_sent(const Send& send) const;
   void perform(const PeerQuery& query);
   void perform(const Answered& answered);
   void perform(const Timer& timer);

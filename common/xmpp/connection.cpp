@@ -12,6 +12,7 @@ Connection::Connection(asio::io_context& io, ConnectionOptions options,
           io, options_.max_output_bytes,
           SocketHandlers{.connected = [this] { tcp_connected(); },
                          .data = [this](std::string_view data) { received(data); },
+                         .drained = options_.drained,
                          .closed = [this](const Error& why) { lost(why); }})) {}
 
 Connection::~Connection() {

@@ -20,6 +20,7 @@ struct ConnectionOptions {
   bool loopback_only = false;
   std::size_t max_output_bytes = 0;
   std::chrono::milliseconds limit{0};  // for TCP, all addresses together
+  std::function<void()> drained;       // unsent() has become less
 };
 
 class Connection : public gloox::ConnectionBase {
@@ -33,6 +34,7 @@ class Connection : public gloox::ConnectionBase {
   gloox::ConnectionError connect() override;  // returns at once
   bool send(const std::string& data) override;
   void disconnect() override;  // still sends what is queued, for at most a second
+  std::size_t unsent() const { return socket_->unsent(); }
   void cleanup() override {}
 
   // gloox never needs these of a connection that pushes its data.

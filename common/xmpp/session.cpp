@@ -1,6 +1,9 @@
 #include "common/xmpp/session.h"
 
+#include <algorithm>
 #include <asio/post.hpp>
+#include <deque>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -53,6 +56,15 @@ Result<Element> outcome(const Element& iq) {
 // The connection's life: round (which brokers) -> attempt (one of them) -> online -> lost -> wait
 // -> round. At any time at most one Stream exists, and every timer belongs to one step of that.
 struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
+  // A request before it leaves.
+  struct Waiting {
+    Jid to;
+    IqType type = IqType::get;
+    Payload payload;
+    milliseconds timeout;
+    Reply reply;
+  };
+
   Impl(asio::io_context& context, SessionOptions o, SessionHandlers h)
       : io(context),
         options(std::move(o)),
@@ -82,7 +94,10 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   void presence(const Element& stanza);
   Result<void> send(const Element& stanza);
   void send_presence(const Jid* to, const char* type, const char* id);
-  void request(const Jid& to, IqType type, Element payload, milliseconds timeout, Reply reply);
+  void request(Waiting request);
+  void hand_over();
+  void send_request(const Waiting& request);
+  void give_up(const Jid& peer);
   void fail_requests(const std::string& why);
   void arm_expiry();
   void arm_keepalive(milliseconds time);
@@ -92,6 +107,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   const SessionOptions options;
   const SessionHandlers handlers;
   IqTable table;
+  std::deque<Waiting> waiting;  // for output to drain
   IqRouter router;
   Resolver resolver;
   Backoff backoff;
@@ -153,6 +169,9 @@ void Session::Impl::next_broker() {
   };
   events.stanza = [weak](const Element& stanza) {
     if (const auto self = weak.lock()) self->received(stanza);
+  };
+  events.drained = [weak] {
+    if (const auto self = weak.lock()) self->hand_over();
   };
   events.closed = [weak](const StreamEnd& end) {
     if (const auto self = weak.lock()) self->closed(end);
@@ -259,6 +278,7 @@ void Session::Impl::shutdown() {
   stream.reset();
   for (Timer* timer : {&retry, &attempt, &keepalive, &expiry, &stop_timer}) timer->cancel();
   table.take_all();
+  waiting.clear();
   stopped.clear();
 }
 
@@ -293,6 +313,7 @@ void Session::Impl::presence(const Element& stanza) {
   } else if (type == "unavailable" || type == "error") {
     // Also for one that was not known to be available: "error" then tells of a broken route.
     it->second = false;
+    give_up(*from);
     handlers.presence(*from, false);
   }  // subscriptions are not for agents
 }
@@ -320,11 +341,10 @@ void Session::Impl::send_presence(const Jid* to, const char* type, const char* i
   (void)send(out);  // a presence is small
 }
 
-void Session::Impl::request(const Jid& to, IqType type, Element payload, milliseconds timeout,
-                            Reply reply) {
+void Session::Impl::request(Waiting request) {
   if (!online) {
     // Posted, so that no reply comes from within request().
-    asio::post(io, [weak = weak_from_this(), to, reply = std::move(reply)] {
+    asio::post(io, [weak = weak_from_this(), to = request.to, reply = std::move(request.reply)] {
       const auto self = weak.lock();
       if (!self || self->dead) return;
       reply(
@@ -332,13 +352,29 @@ void Session::Impl::request(const Jid& to, IqType type, Element payload, millise
     });
     return;
   }
-  const auto deadline = steady_clock::now() + timeout;
+  waiting.push_back(std::move(request));
+  hand_over();
+}
+
+// One event may be about hundreds of peers. What it asks for would pass max_output_bytes before the
+// socket was seen again.
+void Session::Impl::hand_over() {
+  const auto self = shared_from_this();
+  while (online && !waiting.empty() && stream->unsent() < options.full_output_bytes) {
+    const Waiting first = std::move(waiting.front());
+    waiting.pop_front();
+    send_request(first);
+  }
+}
+
+void Session::Impl::send_request(const Waiting& request) {
+  const Jid& to = request.to;
   Element iq{"iq", kClient};
-  iq.set("type", type == IqType::get ? "get" : "set");
+  iq.set("type", request.type == IqType::get ? "get" : "set");
   iq.set("to", to.text());
-  const std::string id = table.add(to, deadline, std::move(reply));
+  const std::string id = table.add(to, steady_clock::now() + request.timeout, request.reply);
   iq.set("id", id);
-  iq.add(std::move(payload));
+  iq.add(request.payload());
   if (const auto sent = send(iq); !sent) {
     asio::post(io, [weak = weak_from_this(), id, to, error = sent.error()] {
       const auto self = weak.lock();
@@ -350,12 +386,32 @@ void Session::Impl::request(const Jid& to, IqType type, Element payload, millise
   arm_expiry();
 }
 
+// Nobody is there to take what has not left yet, and whoever comes back is asked anew.
+void Session::Impl::give_up(const Jid& peer) {
+  const auto first = std::stable_partition(waiting.begin(), waiting.end(),
+                                           [&](const Waiting& w) { return w.to != peer; });
+  if (first == waiting.end()) return;
+  std::vector<Waiting> gone(std::make_move_iterator(first), std::make_move_iterator(waiting.end()));
+  waiting.erase(first, waiting.end());
+  asio::post(io, [weak = weak_from_this(), gone = std::move(gone)] {
+    const auto self = weak.lock();
+    for (const Waiting& request : gone) {
+      if (!self || self->dead) return;
+      request.reply(fail(Code::unreachable, request.to.text() + " is not available",
+                         {.entry = request.to.text()}));
+    }
+  });
+}
+
 void Session::Impl::fail_requests(const std::string& why) {
-  for (auto& pending : table.take_all()) {
+  const auto no_answer = [&](const Jid& to, const Reply& reply) {
     if (dead) return;
-    pending.reply(fail(Code::unreachable, "no answer from " + pending.to.text() + ": " + why,
-                       {.entry = pending.to.text()}));
-  }
+    reply(
+        fail(Code::unreachable, "no answer from " + to.text() + ": " + why, {.entry = to.text()}));
+  };
+  const auto unsent = std::exchange(waiting, {});
+  for (const auto& pending : table.take_all()) no_answer(pending.to, pending.reply);
+  for (const Waiting& request : unsent) no_answer(request.to, request.reply);
 }
 
 void Session::Impl::arm_expiry() {
@@ -382,20 +438,25 @@ void Session::Impl::arm_keepalive(milliseconds time) {
   });
 }
 
-// XEP-0199 section 4.2. Whatever is heard meanwhile proves as much as the reply does.
+// XEP-0199 section 4.2. Whatever is heard meanwhile proves as much as the reply does. It does not
+// wait for its turn: the output of a broken connection drains no more.
 void Session::Impl::ping() {
   const auto domain = Jid::parse(options.jid.domain());
   const auto sent = steady_clock::now();
-  request(*domain, IqType::get, Element{"ping", std::string(kPing)}, options.connect_timeout,
-          [weak = weak_from_this(), sent](const Result<Element>&) {
-            const auto self = weak.lock();
-            if (!self || !self->online) return;
-            if (self->last_heard >= sent) return self->arm_keepalive(self->options.keepalive);
-            self->drop({Code::timeout,
-                        "the broker did not answer a ping within " +
-                            std::to_string(self->options.connect_timeout.count()) + " ms",
-                        {}});
-          });
+  send_request({*domain, IqType::get,
+                [] {
+                  return Element{"ping", std::string(kPing)};
+                },
+                options.connect_timeout,
+                [weak = weak_from_this(), sent](const Result<Element>&) {
+                  const auto self = weak.lock();
+                  if (!self || !self->online) return;
+                  if (self->last_heard >= sent) return self->arm_keepalive(self->options.keepalive);
+                  self->drop({Code::timeout,
+                              "the broker did not answer a ping within " +
+                                  std::to_string(self->options.connect_timeout.count()) + " ms",
+                              {}});
+                }});
 }
 
 // ---- the public face ----
@@ -425,9 +486,15 @@ const Jid& Session::jid() const {
   return impl_->options.jid;
 }
 
+void Session::request(const Jid& to, IqType type, Payload payload, milliseconds timeout,
+                      Reply reply) {
+  impl_->request({to, type, std::move(payload), timeout, std::move(reply)});
+}
+
 void Session::request(const Jid& to, IqType type, Element payload, milliseconds timeout,
                       Reply reply) {
-  impl_->request(to, type, std::move(payload), timeout, std::move(reply));
+  request(
+      to, type, [payload = std::move(payload)] { return payload; }, timeout, std::move(reply));
 }
 
 void Session::serve(std::string xmlns, Service service) {
@@ -445,6 +512,7 @@ void Session::watch(const Jid& peer) {
 
 void Session::unwatch(const Jid& peer) {
   const bool known = impl_->peers.erase(peer) > 0;
+  if (known) impl_->give_up(peer);
   if (known && impl_->online) impl_->send_presence(&peer, "unavailable", nullptr);
 }
 

@@ -44,6 +44,8 @@ struct SessionOptions {
   std::size_t max_sent_stanza_bytes = 260'000;
   std::size_t max_depth = 64;                // incoming nesting of elements
   std::size_t max_output_bytes = 8'388'608;  // unsent output; more ends the connection
+  // Unsent output; with as much, further requests wait within the session.
+  std::size_t full_output_bytes = 1'048'576;
   // For TCP and TLS with the first answer of a broker, and then for each further step of the login;
   // also the wait for the answer to a ping.
   std::chrono::milliseconds connect_timeout{10'000};
@@ -97,6 +99,7 @@ struct SessionHandlers {
 class Session {
  public:
   using Reply = std::function<void(Result<Element>)>;
+  using Payload = std::function<Element()>;
   using Service = std::function<void(IncomingIq, std::shared_ptr<Responder>)>;
   using Items = std::function<std::vector<DiscoItem>(const Jid& from)>;
 
@@ -119,6 +122,12 @@ class Session {
   // empty name if the result was empty), with the peer's refusal, or with `timeout` or
   // `unreachable`; never within request() itself. A reply counts only if it comes from `to` itself
   // (our own server may leave `from` out, RFC 6120 section 8.1.2.1). `timeout` > 0.
+  //
+  // Requests leave in their order, while there is room in the output. Only then `payload` is asked
+  // for, so that many large ones take no memory, and the time begins. What waits for a watched peer
+  // that becomes unavailable, or is not watched any more, does not leave: it is `unreachable`.
+  void request(const Jid& to, IqType type, Payload payload, std::chrono::milliseconds timeout,
+               Reply reply);
   void request(const Jid& to, IqType type, Element payload, std::chrono::milliseconds timeout,
                Reply reply);
   // IQ requests with a payload of that namespace go to `service`; it becomes a disco feature. To be

@@ -115,7 +115,7 @@ void Socket::read() {
 
 void Socket::send(std::string_view data) {
   if (!connected_ || silent_ || data.empty()) return;
-  if (queued_.size() + writing_.size() + data.size() > max_output_) {
+  if (unsent() + data.size() > max_output_) {
     end("more than " + std::to_string(max_output_) + " bytes wait to be sent to " + name_);
     return;
   }
@@ -136,6 +136,7 @@ void Socket::write() {
                       } else if (error && !self->silent_) {
                         self->end(self->name_ + ": the connection was lost: " + error.message());
                       }
+                      if (!self->silent_) self->handlers_.drained();
                     });
 }
 

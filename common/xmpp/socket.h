@@ -20,6 +20,7 @@ namespace tenet::xmpp {
 struct SocketHandlers {
   std::function<void()> connected;
   std::function<void(std::string_view data)> data;
+  std::function<void()> drained;                 // unsent() has become less
   std::function<void(const Error& why)> closed;  // at most once, and not after close()
 };
 
@@ -36,6 +37,8 @@ class Socket : public std::enable_shared_from_this<Socket> {
             std::chrono::milliseconds limit);
   // Queues data. Nothing happens unless connected.
   void send(std::string_view data);
+  // Bytes that the system has not taken yet.
+  std::size_t unsent() const { return queued_.size() + writing_.size(); }
   // No handler is called from now on. `flush`: what is queued is still sent, for at most a second.
   void close(bool flush);
 

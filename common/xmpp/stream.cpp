@@ -8,6 +8,7 @@
 #include <array>
 #include <asio/post.hpp>
 #include <cstdlib>
+#include <limits>
 #include <optional>
 #include <utility>
 
@@ -59,6 +60,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
   void open();
   void detach();
   void transmit(const std::string& xml);
+  std::size_t unsent() const;
   void finish();
   void end_with(Error why, bool slow = false);
   std::string_view stage() const;
@@ -87,6 +89,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
   void report();
   bool may_proceed(const gloox::Tag& tag);
   void refused(const gloox::Tag& tag);
+  bool open_for_stanzas() const { return ready_ && !finishing_ && alive(); }
   bool alive() const { return !detached_ && !end_ && state() == gloox::StateConnected; }
 
   asio::io_context& io_;
@@ -94,6 +97,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
   const Broker broker_;
   StreamHandlers handlers_;
   StreamGuard guard_;
+  Connection* connection_ = nullptr;  // gloox owns it
   std::optional<StreamEnd> end_;
   std::size_t tags_ = 0;        // that the parser handed out
   std::vector<Element> early_;  // stanzas between resource binding and ready
@@ -169,10 +173,15 @@ Result<void> Stream::Client::prepare() {
                         .port = broker_.port,
                         .loopback_only = broker_.tls == TlsMode::plaintext,
                         .max_output_bytes = options_.max_output_bytes,
-                        .limit = options_.connect_timeout},
+                        .limit = options_.connect_timeout,
+                        .drained =
+                            [this] {
+                              if (open_for_stanzas()) handlers_.drained();
+                            }},
       std::move(engine), failed);
   connection->registerConnectionDataHandler(this);
-  setConnectionImpl(connection.release());
+  connection_ = connection.release();
+  setConnectionImpl(connection_);
   return {};
 }
 
@@ -188,10 +197,14 @@ std::string_view Stream::Client::stage() const {
 }
 
 void Stream::Client::transmit(const std::string& xml) {
-  if (!ready_ || finishing_ || !alive()) return;
+  if (!open_for_stanzas()) return;
   transmitting_ = true;
   send(xml);
   transmitting_ = false;
+}
+
+std::size_t Stream::Client::unsent() const {
+  return open_for_stanzas() ? connection_->unsent() : std::numeric_limits<std::size_t>::max();
 }
 
 void Stream::Client::finish() {
@@ -407,6 +420,9 @@ void Stream::open() {
 
 void Stream::send(const std::string& xml) {
   client_->transmit(xml);
+}
+std::size_t Stream::unsent() const {
+  return client_->unsent();
 }
 void Stream::finish() {
   client_->finish();

@@ -22,6 +22,7 @@ struct StreamHandlers {
   std::function<void()> step;                    // the broker answered a step of the login
   std::function<void()> ready;                   // logged in, resource bound
   std::function<void(const Element&)> stanza;    // iq, message or presence, after login only
+  std::function<void()> drained;                 // unsent() has become less
   std::function<void(const StreamEnd&)> closed;  // at most once
   std::function<void(std::string_view direction, const std::string& xml)> trace;
 };
@@ -39,6 +40,8 @@ class Stream {
   void open();  // once
   // Sends a stanza, as XML of namespace jabber:client. Nothing happens unless ready.
   void send(const std::string& xml);
+  // Bytes that wait to be sent. As many as there can be unless ready.
+  std::size_t unsent() const;
   // Closes our side of the stream (RFC 6120 section 4.4); `closed` follows when the broker has
   // closed its side or the connection.
   void finish();

@@ -1,6 +1,7 @@
-"""Hundreds of devices come back to a broker that restarts (law 6): roots first, then what differs.
+"""Hundreds of devices come back to a broker that restarts (law 6): roots first, then what differs;
+and many get a policy at once that is as large as one can be (law 4).
 
-TENET_DEVICES is how many (300).
+TENET_DEVICES is how many come back (300).
 """
 
 from __future__ import annotations
@@ -18,27 +19,54 @@ from harness.waiting import wait_until
 from .case import SystemTest, mac, policy
 
 DEVICES = int(os.environ.get("TENET_DEVICES", "300"))
+RULES = 530  # of the large policy
 LATE = 10  # of them come back with less than the others
 
 
-class Storm(SystemTest):
+class Crowd(SystemTest):
+    """One server, and device agents in a swarm or two."""
+
     servers = 1
     devices = 0
 
-    def setUp(self) -> None:
-        names = [f"leaf{number}" for number in range(DEVICES)]
+    def gather(self, *swarms: list[str], **agent: str) -> list[Swarm]:
+        """Start swarms of those devices, and the server with those keys of `agent`."""
+        names = [name for swarm in swarms for name in swarm]
         peers = [{"jid": f"{name}@localhost"} for name in names]
-        self.net = Topology(1, 0, servers_config={"device": peers})
+        self.net = Topology(1, 0, servers_config={"device": peers, "agent": agent})
         self.addCleanup(self.net.close)
-        self.most = self.swarm("most", names[LATE:])
-        self.failed = 0
-        self.late = self.swarm("late", names[:LATE])
+        out = [self.swarm(f"swarm{number}", swarm) for number, swarm in enumerate(swarms)]
         self.net.broker.start()
-        for process in (self.net.agents["server1"], self.most, self.late):
+        for process in (self.net.agents["server1"], *out):
             process.start()
             self.addCleanup(process.kill)
         self.net.renew_consoles()
-        self.wait_synchronized(DEVICES)
+        self.wait_synchronized(len(names))
+        return out
+
+    def swarm(self, name: str, devices: list[str]) -> Swarm:
+        server = {"server": [{"jid": self.net.bare_jid("server1")}]}
+        return Swarm(
+            "device", name, self.net.folder / name, self.net.broker, dict.fromkeys(devices, server)
+        )
+
+    def wait_synchronized(self, count: int) -> None:
+        wait_until(
+            lambda: self.states()["synchronized"] == count, 120, lambda: str(self.states()), interval=0.5
+        )
+
+    def states(self) -> Counter[str]:
+        """State -> devices; nothing as long as the server is away too."""
+        try:
+            return Counter(row["state"] for row in self.rows("server1", "list-devices"))
+        except (CommandError, ConsoleTimeout):
+            return Counter()
+
+
+class Storm(Crowd):
+    def setUp(self) -> None:
+        names = [f"leaf{number}" for number in range(DEVICES)]
+        self.most, self.late = self.gather(names[LATE:], names[:LATE])
 
     def test_equal_devices_exchange_roots_and_others_what_differs(self) -> None:
         created = self.run_command("server1", "create-network", policy=policy(4096), _timeout=60)
@@ -89,26 +117,47 @@ class Storm(SystemTest):
         # They back off: a broker that is away or overrun is not called without end.
         self.assertLess(self.failed, 10 * DEVICES)
 
-    def swarm(self, name: str, devices: list[str]) -> Swarm:
-        server = {"server": [{"jid": self.net.bare_jid("server1")}]}
-        return Swarm(
-            "device", name, self.net.folder / name, self.net.broker, dict.fromkeys(devices, server)
-        )
-
     def failures(self) -> int:
         return self.most.log().count("offline reason=")
 
-    def wait_synchronized(self, count: int) -> None:
-        wait_until(
-            lambda: self.states()["synchronized"] == count, 120, lambda: str(self.states()), interval=0.5
-        )
 
-    def states(self) -> Counter[str]:
-        """State -> devices; nothing as long as the server is away too."""
-        try:
-            return Counter(row["state"] for row in self.rows("server1", "list-devices"))
-        except (CommandError, ConsoleTimeout):
-            return Counter()
+class LargePolicy(Crowd):
+    """More goes out at once than a session may have unsent."""
+
+    crowd = 80
+    unsent = 8 * 1024 * 1024
+
+    def setUp(self) -> None:
+        names = [f"leaf{number}" for number in range(self.crowd)]
+        # One process has to take it for all of them.
+        self.gather(names, **{"command-timeout": "120s", "request-timeout": "120s"})
+
+    def test_it_arrives_everywhere_once_and_the_session_stays(self) -> None:
+        created = self.run_command("server1", "create-network", policy=policy(4096), _timeout=150)
+        self.assertEqual({row["state"] for row in created.rows}, {"enforced"}, created.notes)
+        document = large_policy(2)
+        self.assertGreater(len(document) * self.crowd, self.unsent)
+        mark = self.net.wire.mark()
+        changed = self.run_command("server1", "change-policy", policy=document, _timeout=150)
+        self.assertEqual({row["state"] for row in changed.rows}, {"enforced"}, changed.notes)
+        self.wait_synchronized(self.crowd)
+        batches = self.net.wire.messages(mark, lambda m: m.name == "batch" and m.type == "set")
+        sent = Counter((device_of(m), *m.operations) for m in batches)
+        once = {(f"leaf{number}", "policy-update"): 1 for number in range(self.crowd)}
+        self.assertEqual(sent, once)
+        self.assertEqual(self.net.agents["server1"].log().count("offline reason="), 0)
+
+
+def large_policy(revision: int) -> str:
+    """A document of almost as many bytes as servers take, of rules that are long."""
+    prefix = "2001:db8:1111:2222:3333:4444:5555"
+    rules = "".join(
+        f"<rule id='{number}' action='permit' direction='to-vm' protocol='tcp' "
+        f"source='{prefix}:{number:x}/128' destination='{prefix}:{revision}/128' "
+        f"source-port='10000-19999' destination-port='20000-29999'/>"
+        for number in range(1, RULES + 1)
+    )
+    return policy(4096, revision, f"<acl default='deny'>{rules}</acl>")
 
 
 def device_of(message: TenetMessage) -> str:

@@ -67,6 +67,12 @@ class FakeBroker {
   // Overrides the answer to something heard: first match wins.
   std::vector<std::pair<std::string, std::string>> script;
   std::chrono::milliseconds pause{0};  // before each answer
+  // Reads no more; hear_on() ends that. Until then the system keeps a few megabytes for it.
+  bool deaf = false;
+  void hear_on() {
+    deaf = false;
+    read();
+  }
   std::string heard;
   int connections = 0;
 
@@ -78,6 +84,7 @@ class FakeBroker {
       ++connections;
       heard.clear();
       unread_.clear();
+      bound_ = false;
       authenticated_ = false;
       read();
       accept();
@@ -89,14 +96,18 @@ class FakeBroker {
         [this, mine = connections](const asio::error_code& error, std::size_t size) {
           if (error || mine != connections) return;
           heard.append(input_.data(), size);
+          if (bound_ && script.empty()) return read_on();
           unread_.append(input_.data(), size);
           later_.expires_after(pause);
           later_.async_wait([this, mine](const asio::error_code& ended) {
             if (ended || mine != connections) return;
             answer();
-            if (socket_.is_open()) read();
+            read_on();
           });
         });
+  }
+  void read_on() {
+    if (socket_.is_open() && !deaf) read();
   }
   // True, and consumed, if `text` was heard and not yet answered.
   bool take(const std::string& text) {
@@ -117,6 +128,7 @@ class FakeBroker {
       authenticated_ = true;
       say("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
     } else if (take("</bind></iq>")) {
+      bound_ = true;
       say("<iq type='result' id='" + heard_attribute("<iq", "id") +
           "'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>" + bound + "</jid></bind></iq>");
     }
@@ -126,9 +138,10 @@ class FakeBroker {
   asio::ip::tcp::acceptor acceptor_;
   asio::ip::tcp::socket socket_;
   asio::steady_timer later_;
-  std::array<char, 4096> input_{};
+  std::array<char, 65'536> input_{};
   std::string unread_;
   bool authenticated_ = false;
+  bool bound_ = false;  // then it has no answers of its own
 };
 
 }  // namespace tenet::xmpp

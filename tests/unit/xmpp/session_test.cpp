@@ -63,6 +63,24 @@ class SessionTest : public testing::Test {
     session_->request(peer_, IqType::set, Element{"do", "urn:x"}, timeout,
                       [this](Result<Element> result) { replies_.push_back(std::move(result)); });
   }
+  // Many of 100,000 bytes, numbered from 0.
+  static constexpr std::size_t kMany = 300;
+  void request_large(milliseconds timeout = milliseconds(60'000)) {
+    for (std::size_t i = 0; i < kMany; ++i) {
+      const auto payload = [this, i] {
+        ++made_;
+        return large(i);
+      };
+      session_->request(peer_, IqType::set, payload, timeout,
+                        [this](Result<Element> result) { replies_.push_back(std::move(result)); });
+    }
+  }
+  static Element large(std::size_t number) {
+    Element out{"do", "urn:x"};
+    out.set("number", std::to_string(number));
+    out.text.assign(100'000, 'x');
+    return out;
+  }
   bool replied() {
     return broker_.run_until([this] { return !replies_.empty(); });
   }
@@ -78,6 +96,7 @@ class SessionTest : public testing::Test {
   std::function<void()> on_offline_;
   std::vector<std::string> presence_;
   std::vector<Result<Element>> replies_;
+  std::size_t made_ = 0;  // large requests that left
   std::string trace_;
   std::unique_ptr<Session> session_;
 };
@@ -318,16 +337,78 @@ TEST_F(SessionTest, APeersPresenceIsReportedAndAnsweredOnce) {
 
 TEST_F(SessionTest, TooMuchUnsentOutputEndsTheConnectionButNotWithinTheCall) {
   ASSERT_TRUE(log_in());
-  Element large{"do", "urn:x"};
-  large.text.assign(100'000, 'x');
+  std::vector<std::shared_ptr<Responder>> responders;
+  session_->serve("urn:y", [&](const IncomingIq&, std::shared_ptr<Responder> responder) {
+    responders.push_back(std::move(responder));
+  });
   for (int i = 0; i < 100; ++i) {
-    session_->request(peer_, IqType::set, large, milliseconds(60'000),
-                      [this](Result<Element> result) { replies_.push_back(std::move(result)); });
+    broker_.say("<iq type='get' id='q' from='peer@example.org/r'><do xmlns='urn:y'/></iq>");
   }
-  EXPECT_TRUE(replies_.empty());
+  ASSERT_TRUE(broker_.run_until([&] { return responders.size() == 100; }));
+  for (const auto& responder : responders) responder->result(large(0));
   EXPECT_TRUE(offline_.empty());
   EXPECT_THAT(first_offline().text, HasSubstr("wait to be sent"));
-  ASSERT_TRUE(broker_.run_until([this] { return replies_.size() == 100; }));
+}
+
+// Law 4: a policy that hundreds of devices get does not end the session that brings it.
+TEST_F(SessionTest, RequestsWaitForTheOutputToDrain) {
+  ASSERT_TRUE(log_in());
+  request_large();
+  EXPECT_LT(made_, kMany / 10) << "what waits is not even made";
+  ASSERT_TRUE(
+      broker_.run_until([this] { return broker_.heard.size() > kMany * large(0).text.size(); }));
+  std::vector<std::string> numbers;
+  const std::string key = " number='";
+  for (std::size_t at = 0; (at = broker_.heard.find(key, at)) != std::string::npos;) {
+    at += key.size();
+    numbers.push_back(broker_.heard.substr(at, broker_.heard.find('\'', at) - at));
+  }
+  std::vector<std::string> all;
+  for (std::size_t i = 0; i < kMany; ++i) all.push_back(std::to_string(i));
+  EXPECT_EQ(numbers, all) << "each once, in their order";
+  EXPECT_TRUE(offline_.empty());
+  EXPECT_TRUE(replies_.empty());
+}
+
+TEST_F(SessionTest, TheTimeOfARequestBeginsWhenItLeaves) {
+  ASSERT_TRUE(log_in());
+  broker_.deaf = true;
+  request_large(milliseconds(1));
+  ASSERT_TRUE(replied());
+  EXPECT_EQ(replies_[0].error().code, Code::timeout);
+  EXPECT_LE(replies_.size(), made_);
+  EXPECT_LT(made_, kMany);
+}
+
+TEST_F(SessionTest, WhatWaitsForAPeerThatGoesDoesNotLeave) {
+  ASSERT_TRUE(log_in());
+  broker_.deaf = true;
+  request_large();
+  broker_.say("<presence from='peer@example.org/r' type='unavailable'/>");
+  ASSERT_TRUE(replied());
+  const std::size_t made = made_;
+  EXPECT_EQ(made + replies_.size(), kMany);
+  EXPECT_EQ(replies_[0].error().code, Code::unreachable);
+  broker_.hear_on();
+  broker_.say("<iq type='get' id='p' from='example.org'><ping xmlns='urn:xmpp:ping'/></iq>");
+  ASSERT_TRUE(broker_.hears("id='p'"));
+  EXPECT_EQ(made_, made);
+  request();
+  EXPECT_TRUE(broker_.hears("<do xmlns='urn:x'/>")) << "what comes later does";
+}
+
+TEST_F(SessionTest, ALostConnectionFailsWhatWaitsToo) {
+  ASSERT_TRUE(log_in());
+  broker_.deaf = true;
+  request_large();
+  broker_.deaf = false;
+  broker_.hang_up();
+  ASSERT_TRUE(broker_.run_until([this] { return online_ == 2; }));
+  EXPECT_EQ(replies_.size(), kMany);
+  EXPECT_LT(made_, kMany);
+  request();
+  ASSERT_TRUE(broker_.hears("<do xmlns='urn:x'/>"));
+  EXPECT_THAT(broker_.heard, Not(HasSubstr(" number='")));
 }
 
 TEST_F(SessionTest, StopSaysGoodbye) {
