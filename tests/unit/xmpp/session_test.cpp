@@ -25,6 +25,8 @@ class SessionTest : public testing::Test {
         .brokers = {{"127.0.0.1", broker_.port(), tls}},
         .max_stanza_bytes = 4096,
         .max_depth = 8,
+        .max_output_bytes = 8 * full_output_,
+        .full_output_bytes = full_output_,
         .connect_timeout = timeout_,
         .keepalive = keepalive_,
         .reconnect_min = milliseconds(1),
@@ -63,8 +65,8 @@ class SessionTest : public testing::Test {
     session_->request(peer_, IqType::set, Element{"do", "urn:x"}, timeout,
                       [this](Result<Element> result) { replies_.push_back(std::move(result)); });
   }
-  // Many of 100,000 bytes, numbered from 0.
-  static constexpr std::size_t kMany = 300;
+  // Large ones, numbered from 0: more than may be unsent, and than the system takes of it.
+  static constexpr std::size_t kMany = 120;
   void request_large(milliseconds timeout = milliseconds(60'000)) {
     for (std::size_t i = 0; i < kMany; ++i) {
       const auto payload = [this, i] {
@@ -75,10 +77,10 @@ class SessionTest : public testing::Test {
                         [this](Result<Element> result) { replies_.push_back(std::move(result)); });
     }
   }
-  static Element large(std::size_t number) {
+  Element large(std::size_t number) const {
     Element out{"do", "urn:x"};
     out.set("number", std::to_string(number));
-    out.text.assign(100'000, 'x');
+    out.text.assign(large_, 'x');
     return out;
   }
   bool replied() {
@@ -96,6 +98,8 @@ class SessionTest : public testing::Test {
   std::function<void()> on_offline_;
   std::vector<std::string> presence_;
   std::vector<Result<Element>> replies_;
+  std::size_t full_output_ = 1'048'576;
+  std::size_t large_ = 100'000;
   std::size_t made_ = 0;  // large requests that left
   std::string trace_;
   std::unique_ptr<Session> session_;
@@ -336,6 +340,8 @@ TEST_F(SessionTest, APeersPresenceIsReportedAndAnsweredOnce) {
 }
 
 TEST_F(SessionTest, TooMuchUnsentOutputEndsTheConnectionButNotWithinTheCall) {
+  full_output_ = 100'000;
+  large_ = 10'000;
   ASSERT_TRUE(log_in());
   std::vector<std::shared_ptr<Responder>> responders;
   session_->serve("urn:y", [&](const IncomingIq&, std::shared_ptr<Responder> responder) {
@@ -352,11 +358,12 @@ TEST_F(SessionTest, TooMuchUnsentOutputEndsTheConnectionButNotWithinTheCall) {
 
 // Law 4: a policy that hundreds of devices get does not end the session that brings it.
 TEST_F(SessionTest, RequestsWaitForTheOutputToDrain) {
+  full_output_ = 100'000;
+  large_ = 10'000;
   ASSERT_TRUE(log_in());
   request_large();
-  EXPECT_LT(made_, kMany / 10) << "what waits is not even made";
-  ASSERT_TRUE(
-      broker_.run_until([this] { return broker_.heard.size() > kMany * large(0).text.size(); }));
+  EXPECT_LT(made_, kMany / 5) << "what waits is not even made";
+  ASSERT_TRUE(broker_.run_until([this] { return broker_.heard.size() > kMany * large_; }));
   std::vector<std::string> numbers;
   const std::string key = " number='";
   for (std::size_t at = 0; (at = broker_.heard.find(key, at)) != std::string::npos;) {
