@@ -10,13 +10,18 @@ bool contains(const std::vector<IpAddress>& list, const IpAddress& address) {
   return std::find(list.begin(), list.end(), address) != list.end();
 }
 
+// RFC 2131 section 4.1.
+bool from_dhcp_client(const Packet& packet) {
+  return packet.ethertype == ethertype::kIpv4 && packet.protocol == ip_protocol::kUdp &&
+         packet.source_port == 68 && packet.destination_port == 67;
+}
+
 // What a VM says before it has an address: DHCP discovery (RFC 2131), detection of duplicates
 // (RFC 4862).
 bool is_beginning(const Packet& packet) {
   if (!packet.source.is_unspecified()) return false;
   if (packet.ethertype == ethertype::kIpv6) return packet.protocol == ip_protocol::kIcmpv6;
-  return packet.protocol == ip_protocol::kUdp && packet.source_port == 68 &&
-         packet.destination_port == 67;
+  return from_dhcp_client(packet);
 }
 
 std::optional<Verdict> guard_source(const Vm& vm, bool snooping, const Packet& packet,
@@ -33,6 +38,7 @@ std::optional<Verdict> guard_source(const Vm& vm, bool snooping, const Packet& p
     return Verdict{Action::deny, "source guard: " + source + " is no address of the VM"};
   }
   if (!snooping || !ipv4 || contains(leased, packet.source)) return std::nullopt;
+  if (from_dhcp_client(packet)) return std::nullopt;  // it renews
   return Verdict{Action::deny, "dhcp-snooping: " + source + " was not leased to the VM"};
 }
 

@@ -9,7 +9,7 @@ from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
-from harness.dhcp import DhcpServer, lease
+from harness.dhcp import DhcpServer, lease, renew
 
 from .case import OUTSIDE, DatapathTest
 from .packets import arp, udp
@@ -99,6 +99,52 @@ class Dhcp(DatapathTest):
         self.space.nft("insert", "rule", "bridge", chain.table, chain.name, "counter")
         self.assertTrue(self.resync())
         self.assertEqual(self.client.ping(self.outside.ip4), 3)
+
+    def test_a_lease_that_the_device_lost_can_be_renewed(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        self.associate(self.rogue)
+        client, outside = self.client, self.outside
+        fine = self.rogue, udp(self.rogue, outside)
+        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        for server in (outside.ip4, ""):
+            self.assertEqual(client.ping(outside.ip4), 3)  # both have heard of each other
+            self.reboot()
+            says = udp(client, outside), arp(client, outside)
+            self.drops(client, outside, says, "the lease is lost", fine)
+            self.assertTrue(renew(client, LEASED, server), f"with {server or 'any server'}")
+            for frame in says:
+                self.passes(client, outside, frame, "leased again")
+            self.assertEqual(client.ping(outside.ip4), 3)
+
+    def reboot(self) -> None:
+        """The kernel forgets; the agent comes back with its store."""
+        agent = self.net.agents["switch1"]
+        agent.kill()
+        self.space.nft("flush", "ruleset")
+        agent.start()
+        self.wait_listed()
+
+    def test_who_may_renew_may_say_nothing_else_from_anothers_address(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        self.associate(self.rogue)
+        client, outside, others = self.client, self.outside, self.rogue.ip4
+        client.addresses = list(outside.addresses)  # just to have some to write frames with
+        renewal = udp(client, outside, 67, 68, src=others)
+        self.passes(client, outside, renewal, "only servers of DHCP hear it")
+        says = [
+            arp(client, outside, psrc=others),
+            arp(client, outside, psrc=others, op=2, hwdst=outside.mac),
+            udp(client, outside, 53, 68, src=others),
+            udp(client, outside, 67, 1024, src=others),
+            udp(client, outside, 68, 67, src=others),
+        ]
+        self.drops(client, outside, says, "another's address", (client, renewal))
+        registered = udp(self.rogue, outside, 67, 68, src="10.0.0.9")
+        self.drops(self.rogue, outside, registered, "it has an address", (client, renewal))
 
     def test_a_lease_ends_when_it_is_released_and_with_its_vm(self) -> None:
         self.network(4096, SNOOPING)

@@ -8,6 +8,7 @@ import select
 import socket
 from pathlib import Path
 
+from scapy.layers.dhcp import BOOTP, DHCP
 from scapy.layers.dhcp6 import (
     DHCP6_Advertise,
     DHCP6_Reply,
@@ -85,6 +86,28 @@ def lease(host: VmHost, folder: Path, tries: int = 4) -> str:
     except CommandFailed:
         return ""
     return str(json.loads(file.read_text(encoding="ascii"))["ip"])
+
+
+def renew(host: VmHost, address: str, server: str = "", tries: int = 4) -> bool:
+    """Ask for the lease to be prolonged, one second for each try; whether a server did.
+
+    The client is in state RENEWING and asks its server, or without one in REBINDING and asks all
+    (RFC 2131 section 4.4.5).
+    """
+    request = BOOTP(
+        xid=1, ciaddr=address, chaddr=bytes.fromhex(host.mac.replace(":", ""))
+    ) / DHCP(options=[("message-type", "request"), "end"])
+    with host.space.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, INTERFACE.encode())
+        client.bind((address, 68))
+        for _ in range(tries):
+            client.sendto(bytes(request), (server or "255.255.255.255", 67))
+            if select.select([client], [], [], 1)[0]:
+                got = BOOTP(client.recv(65536))
+                if DHCP in got and ("message-type", 5) in got[DHCP].options:
+                    return bool(got.yiaddr == address)
+    return False
 
 
 def lease6(host: VmHost, tries: int = 4) -> str:

@@ -193,17 +193,21 @@ std::vector<Rule> arp_guard() {
           RuleBuilder("probe, RFC 5227").ethertype(ethertype::kArp).is(kArpSenderIp, kAny4).back()};
 }
 
+// What clients of DHCP say to servers (RFC 2131 section 4.1).
+RuleBuilder dhcp_client(std::string comment) {
+  RuleBuilder rule(std::move(comment));
+  rule.ethertype(ethertype::kIpv4)
+      .protocol(ip_protocol::kUdp)
+      .is(kSourcePort, big_endian(68))
+      .is(kDestinationPort, big_endian(67));
+  return rule;
+}
+
 std::vector<Rule> ipv4_guard() {
   RuleBuilder own;
   own.ethertype(ethertype::kIpv4);
   own.binding(kSourceMac, kIpv4Source).in_set(kAddresses4, 0);
-  return {own.back(), RuleBuilder("dhcp discovery")
-                          .ethertype(ethertype::kIpv4)
-                          .is(kIpv4Source, kAny4)
-                          .protocol(ip_protocol::kUdp)
-                          .is(kSourcePort, big_endian(68))
-                          .is(kDestinationPort, big_endian(67))
-                          .back()};
+  return {own.back(), dhcp_client("dhcp discovery").is(kIpv4Source, kAny4).back()};
 }
 
 // Among the addresses is the link-local one that follows from the MAC (RFC 4291 appendix A).
@@ -248,13 +252,20 @@ Rule leased(std::uint16_t type, const Load& address) {
   return rule.binding(kSourceMac, address).in_set(std::string(kLeases), 0).back();
 }
 
+// A client renews with its address as the source (RFC 2131 section 4.4.5). If the device has lost
+// the lease, the answer teaches it anew. ARP stays closed until then: nothing but a lease tells a
+// VM's own address from another's, and neighbours would believe it.
+Rule renewal() {
+  return dhcp_client("dhcp renewal").load(kSourceMac, 0).in_set(kUnaddressed, 0).back();
+}
+
 // A VM whose addresses nobody told may use any, or with DHCP snooping what it was leased. Leases
 // of IPv6 are not read.
 std::vector<Rule> unaddressed_guard(bool leases) {
   RuleBuilder any(leases ? "not snooped" : "addresses unknown");
   if (!leases) return {any.load(kSourceMac, 0).in_set(kUnaddressed, 0).back()};
   return {any.ethertype(ethertype::kIpv6).load(kSourceMac, 0).in_set(kUnaddressed, 0).back(),
-          leased(ethertype::kIpv4, kIpv4Source), leased(ethertype::kArp, kArpSenderIp)};
+          leased(ethertype::kIpv4, kIpv4Source), leased(ethertype::kArp, kArpSenderIp), renewal()};
 }
 
 // Comes back if the sender may call itself what it does.

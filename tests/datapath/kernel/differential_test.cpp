@@ -120,7 +120,9 @@ class Draw {
       const Match& m = random_.pick(filter->rules).match;
       if (auto inside = common_packet(m, m)) p = *inside;
     }
-    if (find_intent<DhcpGuard>(intents) != nullptr && random_.chance(30)) p = servers_packet(p);
+    if (find_intent<DhcpGuard>(intents) != nullptr && random_.chance(30)) {
+      p = random_.chance(70) ? servers_packet(p) : clients_packet(p);
+    }
     if (p.direction == Direction::from_vm && random_.chance(70)) {
       for (const IpAddress& own : vm.addresses) {
         if (own.family() == p.source.family()) p.source = own;
@@ -139,6 +141,14 @@ class Draw {
       p.protocol = ip_protocol::kIcmpv6;
       p.icmp_type = 134;
     }
+    return p;
+  }
+
+  // What a client of DHCP says, with whatever source.
+  static Packet clients_packet(Packet p) {
+    p.protocol = ip_protocol::kUdp;
+    p.source_port = 68;
+    p.destination_port = 67;
     return p;
   }
 

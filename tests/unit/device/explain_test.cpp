@@ -89,6 +89,19 @@ TEST(ExplainTest, DhcpSnoopingWantsALeaseAndForbidsServers) {
   EXPECT_EQ(action("fd00::1", 547, false), Action::deny);
 }
 
+TEST(ExplainTest, WhoseLeaseIsNotKnownMayRenewItAndNothingElse) {
+  const auto action = [](const Vm& vm, std::uint16_t from, std::uint16_t to) {
+    return explain(vm, {DhcpGuard{}}, udp(Direction::from_vm, "10.0.0.7", from, to)).action;
+  };
+  EXPECT_EQ(action(vm(), 68, 67), Action::permit);
+  EXPECT_EQ(action(vm(), 68, 53), Action::deny);
+  EXPECT_EQ(action(vm(), 1024, 67), Action::deny);
+  EXPECT_EQ(action(vm({ip("10.0.0.1")}), 68, 67), Action::deny) << "its addresses are known";
+  Packet arp = udp(Direction::from_vm, "10.0.0.7", 68, 67);
+  arp.ethertype = ethertype::kArp;
+  EXPECT_EQ(explain(vm(), {DhcpGuard{}}, arp).action, Action::deny);
+}
+
 TEST(ExplainTest, FramesWithAVlanTagNeverPass) {
   for (const Direction direction : {Direction::from_vm, Direction::to_vm}) {
     Packet packet;
