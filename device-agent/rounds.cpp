@@ -133,9 +133,9 @@ Result<Rounds::Answers> Rounds::run(const std::vector<ServerRequest>& requests, 
       continue;
     }
     if (auto committed = store_.commit(); !committed) {
-      const DatapathDelta undo = core_.datapath_delta().reversed();
+      const DatapathDelta delta = core_.datapath_delta();
       core_.rollback();
-      if (!driver_.apply(undo).empty() && !repair("failed commit")) {
+      if (!driver_.take_back(delta).empty() && !repair("failed commit")) {
         return fail(Code::io, "the datapath cannot be taken back after a failed commit: " +
                                   committed.error().text);
       }
@@ -155,7 +155,7 @@ std::vector<DriverRefusal> Rounds::enforce() {
   std::vector<DriverRefusal> refusals = driver_.apply(delta);
   if (!refusals.empty()) return refusals;
   refusals = still_missing(delta);
-  if (!refusals.empty() && !driver_.apply(delta.reversed()).empty()) {
+  if (!refusals.empty() && !driver_.take_back(delta).empty()) {
     // The repair that follows finds what is left.
     for (DriverRefusal& refusal : refusals) refusal.error.code = Code::io;
   }

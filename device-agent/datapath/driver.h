@@ -99,6 +99,11 @@ class Driver {
   // it is, and each refusal names a culprit. The code io says that what was in force is not what
   // the delta starts from: restore() helps.
   virtual std::vector<DriverRefusal> apply(const DatapathDelta& delta) = 0;
+  // Takes back the last delta that was applied, since it does not become durable. What the datapath
+  // had learnt by itself of those who come back is there again too (law 2). Answers as apply().
+  virtual std::vector<DriverRefusal> take_back(const DatapathDelta& delta) {
+    return apply(delta.reversed());
+  }
   // What was leased to VMs with that MAC. Errors: io.
   virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
   // Will call `drifted` when it notices that restore() has something to do.

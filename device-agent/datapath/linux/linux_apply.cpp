@@ -61,6 +61,18 @@ std::vector<DriverRefusal> blame(const DatapathDelta& delta, Vnid vnid,
   return out;
 }
 
+// A lease ends with its VM, so that the MAC's next owner does not inherit it.
+std::set<nft::Bytes> macs_without_leases(const DatapathDelta& delta) {
+  std::set<nft::Bytes> out;
+  for (const auto& [key, change] : delta.members) {
+    if (!change.before || !change.before->addresses.empty()) continue;
+    const bool stays =
+        change.after && change.after->mac == change.before->mac && change.after->addresses.empty();
+    if (!stays) out.insert(nft::lease_prefix(change.before->mac));
+  }
+  return out;
+}
+
 // Whether a VM comes or changes at the port.
 bool joins(const DatapathDelta& delta, const std::string& port) {
   return std::any_of(delta.members.begin(), delta.members.end(), [&](const auto& member) {
@@ -71,6 +83,18 @@ bool joins(const DatapathDelta& delta, const std::string& port) {
 }  // namespace
 
 std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
+  return change(delta, {});
+}
+
+std::vector<DriverRefusal> LinuxDriver::take_back(const DatapathDelta& delta) {
+  auto refusals = change(delta.reversed(), forgotten_);
+  // The repair that follows brings them if it has to make the table anew.
+  if (!refusals.empty()) remember(forgotten_);
+  return refusals;
+}
+
+std::vector<DriverRefusal> LinuxDriver::change(const DatapathDelta& delta,
+                                               const std::vector<nft::Element>& returning) {
   if (delta.empty()) return {};
   SegmentPlans before;
   for (const Vnid vnid : touched(delta)) {
@@ -86,7 +110,7 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
   auto refusals = layout_.refusals(delta, options_.guarded_ports);
   if (refusals.empty()) refusals = newcomers_to_left_out(delta);
   if (refusals.empty()) refusals = missing_sensors(delta);
-  if (refusals.empty()) refusals = enforce(delta, before, owners);
+  if (refusals.empty()) refusals = enforce(delta, before, owners, returning);
   if (refusals.empty()) {
     note_in_force(delta, owners);
   } else {
@@ -138,7 +162,8 @@ std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& del
 
 std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
                                                 const SegmentPlans& before,
-                                                const PortOwners& owners) {
+                                                const PortOwners& owners,
+                                                const std::vector<nft::Element>& returning) {
   nft::Table from;
   nft::Table to;
   for (const auto& [vnid, change] : delta.networks) {
@@ -162,9 +187,8 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));
-  if (auto added = add_forgotten_leases(transaction, delta); !added) {
-    return refuse_all(delta, added.error());
-  }
+  auto gone = change_leases(transaction, delta, returning);
+  if (!gone) return refuse_all(delta, gone.error());
   if (touches_mirrors(delta)) {
     if (auto added = add_ports(transaction, delta); !added) return refuse_all(delta, added.error());
   }
@@ -172,6 +196,10 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   if (!refusals.empty()) return refusals;
   auto refused = commit(transaction);
   if (refused && refused->empty()) {
+    const auto macs = macs_without_leases(delta);
+    std::erase_if(leases_, [&](const auto& l) { return macs.contains(nft::lease_prefix(l)); });
+    remember(returning);
+    forgotten_ = *std::move(gone);
     shrink_segments(before);
     join_moved_ports(owners);
     return {};
@@ -268,25 +296,38 @@ void LinuxDriver::shrink_segments(const SegmentPlans& before) {
   }
 }
 
-// A lease ends with its VM, so that the MAC's next owner does not inherit it.
-Result<void> LinuxDriver::add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta) {
-  std::set<nft::Bytes> gone;
-  for (const auto& [key, change] : delta.members) {
-    if (!change.before || !change.before->addresses.empty()) continue;
-    const bool stays =
-        change.after && change.after->mac == change.before->mac && change.after->addresses.empty();
-    if (!stays) gone.insert(nft::lease_prefix(change.before->mac));
-  }
-  if (gone.empty()) return {};
+Result<std::vector<nft::Element>> LinuxDriver::change_leases(
+    nft::Transaction& out, const DatapathDelta& delta, const std::vector<nft::Element>& returning) {
+  const std::set<nft::Bytes> gone = macs_without_leases(delta);
+  std::vector<nft::Element> forgotten;
+  if (gone.empty() && returning.empty()) return forgotten;
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
+  const std::string set(nft::kLeases);
+  std::set<nft::Bytes> there;
   for (nft::Element& lease : *leases) {
-    if (!gone.contains(nft::lease_prefix(lease))) continue;
-    out.add(nft::bridge_table(),
-            nft::RemoveElement{std::string(nft::kLeases), {std::move(lease.key)}});
+    if (!gone.contains(nft::lease_prefix(lease))) {
+      there.insert(lease.key);
+      continue;
+    }
+    out.add(nft::bridge_table(), nft::RemoveElement{set, {lease.key}});
+    forgotten.push_back(std::move(lease));
   }
-  return {};
+  for (const nft::Element& lease : returning) {
+    // Packets may have taught it meanwhile.
+    if (!there.contains(lease.key)) out.add(nft::bridge_table(), nft::AddElement{set, lease});
+  }
+  return forgotten;
+}
+
+void LinuxDriver::remember(const std::vector<nft::Element>& leases) {
+  if (leases.empty()) return;
+  std::set<nft::Bytes> known;
+  for (const nft::Element& lease : leases_) known.insert(lease.key);
+  for (const nft::Element& lease : leases) {
+    if (known.insert(lease.key).second) leases_.push_back(lease);
+  }
 }
 
 }  // namespace tenet::device

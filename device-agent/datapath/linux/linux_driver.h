@@ -43,6 +43,7 @@ class LinuxDriver : public Driver {
   const Capabilities& capabilities() const override { return capabilities_; }
   Result<Restored> restore(const DatapathState& wanted) override;
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
+  std::vector<DriverRefusal> take_back(const DatapathDelta& delta) override;
   Result<std::vector<Lease>> leases() override;
   void watch(const std::function<void()>& drifted) override;
 
@@ -81,8 +82,12 @@ class LinuxDriver : public Driver {
   Result<std::vector<DriverRefusal>> without_sensor();
 
   // ---- apply: linux_apply.cpp
+  // `returning`: leases that come with it.
+  std::vector<DriverRefusal> change(const DatapathDelta& delta,
+                                    const std::vector<nft::Element>& returning);
   std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
-                                     const PortOwners& owners);
+                                     const PortOwners& owners,
+                                     const std::vector<nft::Element>& returning);
   std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
   std::vector<DriverRefusal> newcomers_to_left_out(const DatapathDelta& delta) const;
   // What has changed is in force now, or gone.
@@ -94,7 +99,11 @@ class LinuxDriver : public Driver {
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
   void shrink_segments(const SegmentPlans& before);
   bool touches_mirrors(const DatapathDelta& delta) const;
-  Result<void> add_forgotten_leases(nft::Transaction& out, const DatapathDelta& delta);
+  // Returns those that go.
+  Result<std::vector<nft::Element>> change_leases(nft::Transaction& out, const DatapathDelta& delta,
+                                                  const std::vector<nft::Element>& returning);
+  // Adds to what a table that is lost and made again gets.
+  void remember(const std::vector<nft::Element>& leases);
 
   // ---- events: linux_events.cpp
   void await_events();
@@ -113,8 +122,9 @@ class LinuxDriver : public Driver {
   // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;
-  bool lacking_ = false;              // restore() said that something is missing
-  std::vector<nft::Element> leases_;  // as of the last look, should the table be lost
+  bool lacking_ = false;                 // restore() said that something is missing
+  std::vector<nft::Element> leases_;     // as of the last look, should the table be lost
+  std::vector<nft::Element> forgotten_;  // by the last change, should it be taken back
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};
 };

@@ -2,6 +2,7 @@
 // found.
 #include <gtest/gtest.h>
 
+#include "device-agent/rounds.h"
 #include "tests/datapath/kernel/hostile.h"
 
 namespace tenet::device {
@@ -18,6 +19,18 @@ DatapathState snooped() {
   out.members[{kRed, "v1"}] = std::make_shared<const Vm>(vm);
   return out;
 }
+
+// A store whose commits fail.
+class FullStore : public ChangeStore {
+ public:
+  Result<void> write(const DeviceChanges& /*changes*/) override { return {}; }
+  Result<void> commit() override {
+    if (full) return fail(Code::io, "the disk is full");
+    return {};
+  }
+  void rollback() override {}
+  bool full = false;
+};
 
 TEST_F(HostileTest, VmsSwapEverythingInOneDelta) {
   run("ip link set vm1 nomaster && ip link set vm2 nomaster");
@@ -95,7 +108,8 @@ TEST_F(HostileTest, ARepairKeepsLeases) {
   EXPECT_EQ(driver_->leases().value().size(), 1U);
   run("nft add table bridge tenet '{ flags dormant; }'");
   ASSERT_TRUE(driver_->restore(state));
-  EXPECT_EQ(driver_->leases().value().size(), 1U) << "the VM is mute until it renews";
+  EXPECT_EQ(driver_->leases().value().size(), 1U)
+      << "the VM is mute until a server of DHCP renews it";
 }
 
 TEST_F(HostileTest, ALeaseEndsWithItsVm) {
@@ -105,6 +119,70 @@ TEST_F(HostileTest, ALeaseEndsWithItsVm) {
   state.members.erase({kRed, "v1"});
   become(state);
   EXPECT_EQ(driver_->leases().value().size(), 0U) << "the MAC's next owner inherits it";
+}
+
+TEST_F(HostileTest, Law2_ARemovalThatIsTakenBackBringsTheLeaseBack) {
+  const DatapathState state = snooped();
+  become(state);
+  run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
+  const auto leases = driver_->leases().value();
+  DatapathState removed = state;
+  removed.members.clear();
+  DatapathState addressed = state;
+  addressed.members[{kRed, "v1"}] = member(1, "vm1");
+  for (const DatapathState& next : {removed, addressed, DatapathState()}) {
+    const DatapathDelta delta = difference(state, next);
+    ASSERT_TRUE(driver_->apply(delta).empty());
+    EXPECT_EQ(driver_->leases().value().size(), 0U);
+    ASSERT_TRUE(driver_->take_back(delta).empty());
+    EXPECT_EQ(driver_->leases().value(), leases);
+    EXPECT_EQ(driver_->restore(state).value().repaired, std::vector<std::string>{});
+  }
+  // And if the table is lost meanwhile.
+  const DatapathDelta delta = difference(state, removed);
+  ASSERT_TRUE(driver_->apply(delta).empty());
+  run("nft flush ruleset");
+  EXPECT_FALSE(driver_->take_back(delta).empty());
+  ASSERT_TRUE(driver_->restore(state));
+  EXPECT_EQ(driver_->leases().value(), leases);
+}
+
+TEST_F(HostileTest, WhoComesAgainDoesNotInheritItsLease) {
+  DatapathState state = snooped();
+  become(state);
+  run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
+  run("nft add chain bridge tenet foreign");
+  ASSERT_TRUE(driver_->restore(state));  // sees the lease
+  const VmPtr vm = state.members.begin()->second;
+  state.members.clear();
+  become(state);
+  state.members[{kRed, "v1"}] = vm;
+  become(state);
+  EXPECT_EQ(driver_->leases().value().size(), 0U) << "removed and created again";
+  run("nft flush ruleset");
+  ASSERT_TRUE(driver_->restore(state));
+  EXPECT_EQ(driver_->leases().value().size(), 0U) << "nor by way of a repair";
+}
+
+TEST_F(HostileTest, Law2_ACommitThatFailsCostsNoLease) {
+  DeviceCore core(generous());
+  FullStore store;
+  Rounds rounds(core, store, *driver_);
+  std::uint64_t seq = 0;
+  const auto answer = [&](Operation operation) {
+    const auto answers =
+        rounds.run({{servers()[0], Batch{{1, ++seq}, {std::move(operation)}}}}, kStart);
+    return answers.value().at(0);
+  };
+  const auto policy =
+      std::make_shared<const Policy>(kRed, 1, std::vector<PolicyEntry>{DhcpSnooping{true}});
+  EXPECT_TRUE(answer(PolicySync{policy}));
+  EXPECT_TRUE(answer(Associate{kRed, snooped().members.begin()->second}));
+  run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
+  store.full = true;
+  EXPECT_FALSE(answer(Dissociate{kRed, "v1"}));
+  EXPECT_EQ(core.datapath_state().members.size(), 1U);
+  EXPECT_EQ(driver_->leases().value().size(), 1U);
 }
 
 TEST_F(HostileTest, ForeignThingsInOurTableAreRemoved) {
