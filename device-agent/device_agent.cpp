@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <set>
 
 #include "common/core/shadow.h"
 #include "common/core/text.h"
@@ -26,6 +27,20 @@ PolicyPtr policy_of(const Operation& operation) {
   if (const auto* update = std::get_if<PolicyUpdate>(&operation)) return update->policy;
   const auto* associate = std::get_if<Associate>(&operation);
   return associate == nullptr ? nullptr : associate->policy;
+}
+
+// The datapath sees leases of others too, and of VMs that need none.
+std::set<Lease> of_unaddressed(const std::vector<Lease>& leases, const DeviceCore& core) {
+  if (leases.empty()) return {};
+  std::set<Mac> unaddressed;
+  for (const auto& [key, vm] : core.datapath_state().members) {
+    if (vm->addresses.empty()) unaddressed.insert(vm->mac);
+  }
+  std::set<Lease> out;
+  for (const Lease& lease : leases) {
+    if (unaddressed.contains(lease.mac)) out.insert(lease);
+  }
+  return out;
 }
 
 void log_warnings(const std::string& trace, const Operation& operation) {
@@ -61,7 +76,10 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
         receive(iq, responder);
       });
   for (const Jid& server : config_.servers) session_.watch(server);
-  daemon_.on_stop([this](std::function<void()> done) { session_.stop(std::move(done)); });
+  daemon_.on_stop([this](std::function<void()> done) {
+    keep_leases();  // a reboot may follow
+    session_.stop(std::move(done));
+  });
   daemon_.on_reload([this] { reload(); });
 }
 
@@ -69,6 +87,9 @@ Result<void> DeviceAgent::start() {
   auto stored = store_.load();
   if (!stored) return fail(stored.error());
   core_.load(*stored);
+  auto leases = store_.leases();
+  if (!leases) return fail(leases.error());
+  driver_->remember(*leases);
   auto restored = rounds_.restore();
   compared_ = std::chrono::steady_clock::now();
   if (!restored) {
@@ -80,6 +101,7 @@ Result<void> DeviceAgent::start() {
                          {"members", std::to_string(stored->members.size())},
                          {"repaired", join(restored->repaired, ", ")},
                          {"driver", std::string(driver_->name())}});
+  keep_leases();
   driver_->watch([this] { static_cast<void>(repair("link lost")); });
   repair_later();
   session_.start();
@@ -89,7 +111,19 @@ Result<void> DeviceAgent::start() {
 
 Result<std::vector<std::string>> DeviceAgent::repair(std::string_view why) {
   compared_ = std::chrono::steady_clock::now();
-  return rounds_.repair(why);
+  auto repaired = rounds_.repair(why);
+  if (repaired) keep_leases();
+  return repaired;
+}
+
+void DeviceAgent::keep_leases() {
+  auto leases = driver_->leases();
+  Result<void> kept;
+  if (leases) kept = store_.keep_leases(of_unaddressed(*leases, core_));
+  if (!leases || !kept) {
+    log::warning("leases of VMs are not kept",
+                 {{"reason", describe(leases ? kept.error() : leases.error())}});
+  }
 }
 
 void DeviceAgent::repair_later() {

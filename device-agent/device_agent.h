@@ -44,6 +44,8 @@ class DeviceAgent {
   // Compares the datapath with the core, and mends it. Says what differed.
   Result<std::vector<std::string>> repair(std::string_view why);
   void repair_later();
+  // Those of the datapath in the store, so that a reboot loses none that a look has seen.
+  void keep_leases();
   // Sets the timer to when the next reservation may end.
   void await_expiry();
   void reload();

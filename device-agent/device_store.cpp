@@ -23,6 +23,9 @@ constexpr CheckedTable kClaim{"claim", "server, vnid", 2};
 constexpr CheckedTable kMember{"member",
                                "server, vnid, vm, mac, addresses, port, associated, reserve", 3};
 
+// What VMs were leased, as the datapath saw it.
+constexpr CheckedTable kLease{"lease", "mac, address", 2};
+
 constexpr std::array<std::string_view, 2> kFirstMigrations{
     "CREATE TABLE server(name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
@@ -41,8 +44,12 @@ std::span<const std::string_view> migrations() {
   static const std::string kChecksums =
       store::make_checksums() + store::add_checksums(kServer) + store::add_checksums(kPolicy) +
       store::add_checksums(kClaim) + store::add_checksums(kMember);
-  static const std::array<std::string_view, 3> kAll{kFirstMigrations[0], kFirstMigrations[1],
-                                                    kChecksums};
+  static const std::string kLeases =
+      "CREATE TABLE lease(mac TEXT NOT NULL, address TEXT NOT NULL, PRIMARY KEY(mac, address))"
+      " STRICT, WITHOUT ROWID;" +
+      store::add_checksums(kLease);
+  static const std::array<std::string_view, 4> kAll{kFirstMigrations[0], kFirstMigrations[1],
+                                                    kChecksums, kLeases};
   return kAll;
 }
 
@@ -81,6 +88,11 @@ struct DeviceStore::Impl {
   Statement put_member = put(kMember);
   Statement erase_member =
       database.prepare("DELETE FROM member WHERE server=? AND vnid=? AND vm=?");
+  Statement put_lease = put(kLease);
+  Statement erase_lease = database.prepare("DELETE FROM lease WHERE mac=? AND address=?");
+  Statement erase_leases = database.prepare(
+      "DELETE FROM lease WHERE mac="
+      "(SELECT mac FROM member WHERE server=? AND vnid=? AND vm=? AND associated)");
 
   void write(const DeviceChanges& changes) {
     for (const auto& [name, contact] : changes.servers) {
@@ -100,12 +112,44 @@ struct DeviceStore::Impl {
       statement.bind(1, claim.server).bind(2, store::to_column(claim.vnid)).run();
     }
     for (const auto& [member, vm] : changes.members) {
+      // Whoever has the MAC next does not inherit. Who stays has its leases in the datapath.
+      erase_leases.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
+      erase_leases.bind(3, member.key.vm).run();
       Statement& statement = vm ? put_member : erase_member;
       statement.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
       statement.bind(3, member.key.vm);
       if (vm) store::bind_vm(statement, 4, *vm);
       statement.run();
     }
+  }
+
+  void write_leases(const std::set<Lease>& leases) {
+    const std::set<Lease> known = load_leases();
+    if (known == leases) return;
+    store::Transaction all(database);
+    for (const Lease& lease : known) {
+      if (!leases.contains(lease)) run(erase_lease, lease);
+    }
+    for (const Lease& lease : leases) {
+      if (!known.contains(lease)) run(put_lease, lease);
+    }
+    all.commit();
+  }
+
+  static void run(Statement& statement, const Lease& lease) {
+    statement.bind(1, lease.mac.text()).bind(2, lease.address.text()).run();
+  }
+
+  std::set<Lease> load_leases() const {
+    std::set<Lease> out;
+    store::each_row(database, kLease, [&](const Statement& row) {
+      const auto mac = Mac::parse(row.text(0));
+      const auto address = IpAddress::parse(row.text(1));
+      if (!mac || !address || address->family() != Family::ipv4)
+        throw DamageError("a lease of " + row.text(0) + " is damaged");
+      out.insert({*mac, *address});
+    });
+    return out;
   }
 
   DeviceChanges load() {
@@ -169,6 +213,23 @@ Result<DeviceStore> DeviceStore::open(const std::string& path) {
 Result<DeviceChanges> DeviceStore::load() {
   try {
     return impl_->load();
+  } catch (const StoreError& error) {
+    return fail(to_error(error, impl_->database.path()));
+  }
+}
+
+Result<std::set<Lease>> DeviceStore::leases() {
+  try {
+    return impl_->load_leases();
+  } catch (const StoreError& error) {
+    return fail(to_error(error, impl_->database.path()));
+  }
+}
+
+Result<void> DeviceStore::keep_leases(const std::set<Lease>& leases) {
+  try {
+    impl_->write_leases(leases);
+    return {};
   } catch (const StoreError& error) {
     return fail(to_error(error, impl_->database.path()));
   }

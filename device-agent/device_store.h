@@ -1,9 +1,10 @@
 // The device agent's memory: policies, claims, members, the last message of each server and when
-// it was heard. What is written here before an acknowledgement leaves is there after any crash
-// (laws 1 and 8).
+// it was heard, and what VMs were leased. What is written here before an acknowledgement leaves is
+// there after any crash (laws 1 and 8).
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 
 #include "common/core/error.h"
@@ -26,6 +27,12 @@ class DeviceStore : public ChangeStore {
   Result<void> write(const DeviceChanges& changes) override;
   Result<void> commit() override;
   void rollback() override;
+
+  // What keep_leases() was told last, but for VMs that have changed since or gone: a write() ends
+  // theirs. Errors: as of load().
+  Result<std::set<Lease>> leases();
+  // Not between write() and commit(). Errors: io, and then it is as it was.
+  Result<void> keep_leases(const std::set<Lease>& leases);
 
  private:
   struct Impl;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -106,6 +107,8 @@ class Driver {
   }
   // What was leased to VMs with that MAC. Errors: io.
   virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
+  // Before the first restore(): what it had said, should the datapath have lost it since.
+  virtual void remember(const std::set<Lease>& /*leases*/) {}
   // Will call `drifted` when it notices that restore() has something to do.
   virtual void watch(const std::function<void()>& /*drifted*/) {}
 };

@@ -100,6 +100,30 @@ class Dhcp(DatapathTest):
         self.assertTrue(self.resync())
         self.assertEqual(self.client.ping(self.outside.ip4), 3)
 
+    def test_a_lease_outlives_a_reboot(self) -> None:
+        self.network(4096, SNOOPING)
+        self.associate(self.client, ip="")
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        agent = self.net.agents["switch1"]
+        agent.stop()
+        self.reboot()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "after an orderly one")
+        self.reboot()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "after another that comes at once")
+        self.space.nft("flush", "ruleset")
+        agent.stop()  # its last look finds no leases, since nothing is there
+        self.reboot()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "after a flush")
+        self.remove(self.client)
+        self.associate(self.client, ip="", vm="heir")  # whose MAC is the same
+        self.reboot()
+        self.assertEqual(self.client.ping(self.outside.ip4), 0, "inherited")
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        self.resync()
+        self.reboot()
+        self.assertEqual(self.client.ping(self.outside.ip4), 3, "as of the last look")
+
     def test_a_lease_that_the_device_lost_can_be_renewed(self) -> None:
         self.network(4096, SNOOPING)
         self.associate(self.client, ip="")
@@ -120,7 +144,7 @@ class Dhcp(DatapathTest):
             self.assertEqual(client.ping(outside.ip4), 3)
 
     def reboot(self) -> None:
-        """The kernel forgets; the agent comes back with its store."""
+        """The kernel forgets, and the agent has no time to look; it comes back with its store."""
         agent = self.net.agents["switch1"]
         agent.kill()
         self.space.nft("flush", "ruleset")

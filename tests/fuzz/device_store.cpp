@@ -15,7 +15,7 @@ namespace {
 using namespace tenet::device;
 using namespace tenet::testing;
 
-constexpr std::size_t kMigrations = 3;
+constexpr std::size_t kMigrations = 4;
 constexpr std::array<Column, 16> kColumns{{
     {"server", "name", "name"},
     {"server", "name", "epoch"},

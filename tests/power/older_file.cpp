@@ -7,9 +7,11 @@
 
 namespace tenet::testing {
 
-void make_older(const std::string& path, std::span<const std::string> tables, std::size_t version) {
-  const std::vector<std::string_view> done(version + 1);  // opens without doing anything
+void make_older(const std::string& path, std::span<const std::string> tables, std::size_t version,
+                std::span<const std::string> newer) {
+  const std::vector<std::string_view> done(version + 1 + newer.size());  // opens without doing any
   const store::Database database(path, done);
+  for (const std::string& table : newer) database.execute("DROP TABLE " + table);
   database.execute("DROP TABLE checksums");
   for (const std::string& table : tables) {
     for (const std::string event : {"_added", "_changed", "_removed"}) {

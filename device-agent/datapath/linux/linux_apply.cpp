@@ -89,7 +89,7 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
 std::vector<DriverRefusal> LinuxDriver::take_back(const DatapathDelta& delta) {
   auto refusals = change(delta.reversed(), forgotten_);
   // The repair that follows brings them if it has to make the table anew.
-  if (!refusals.empty()) remember(forgotten_);
+  if (!refusals.empty()) note_leases(forgotten_);
   return refusals;
 }
 
@@ -198,7 +198,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   if (refused && refused->empty()) {
     const auto macs = macs_without_leases(delta);
     std::erase_if(leases_, [&](const auto& l) { return macs.contains(nft::lease_prefix(l)); });
-    remember(returning);
+    note_leases(returning);
     forgotten_ = *std::move(gone);
     shrink_segments(before);
     join_moved_ports(owners);
@@ -321,7 +321,7 @@ Result<std::vector<nft::Element>> LinuxDriver::change_leases(
   return forgotten;
 }
 
-void LinuxDriver::remember(const std::vector<nft::Element>& leases) {
+void LinuxDriver::note_leases(const std::vector<nft::Element>& leases) {
   if (leases.empty()) return;
   std::set<nft::Bytes> known;
   for (const nft::Element& lease : leases_) known.insert(lease.key);

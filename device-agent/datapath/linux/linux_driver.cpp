@@ -81,4 +81,12 @@ Result<std::vector<Lease>> LinuxDriver::leases() {
   return out;
 }
 
+void LinuxDriver::remember(const std::set<Lease>& leases) {
+  std::vector<nft::Element> elements;
+  for (const Lease& lease : leases) {
+    elements.push_back({nft::lease_key(lease.mac, lease.address)});
+  }
+  note_leases(elements);
+}
+
 }  // namespace tenet::device

@@ -45,6 +45,7 @@ class LinuxDriver : public Driver {
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
   std::vector<DriverRefusal> take_back(const DatapathDelta& delta) override;
   Result<std::vector<Lease>> leases() override;
+  void remember(const std::set<Lease>& leases) override;
   void watch(const std::function<void()>& drifted) override;
 
  private:
@@ -103,7 +104,7 @@ class LinuxDriver : public Driver {
   Result<std::vector<nft::Element>> change_leases(nft::Transaction& out, const DatapathDelta& delta,
                                                   const std::vector<nft::Element>& returning);
   // Adds to what a table that is lost and made again gets.
-  void remember(const std::vector<nft::Element>& leases);
+  void note_leases(const std::vector<nft::Element>& leases);
 
   // ---- events: linux_events.cpp
   void await_events();

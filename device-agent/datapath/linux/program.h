@@ -73,6 +73,7 @@ inline constexpr std::string_view kLeases = "leases";
 // The key of an address that was leased to a VM begins with this.
 Bytes lease_prefix(const Mac& mac);
 Bytes lease_prefix(const Element& lease);
+Bytes lease_key(const Mac& mac, const IpAddress& address);
 IpAddress leased_address(const Bytes& key);
 
 // How the class of a packet is written into its priority, for a queue with that handle.

@@ -289,6 +289,10 @@ Bytes lease_prefix(const Element& lease) {
   return lease.key.substr(0, lease.key.size() - 4);
 }
 
+Bytes lease_key(const Mac& mac, const IpAddress& address) {
+  return lease_prefix(mac) + address_bytes(address);
+}
+
 IpAddress leased_address(const Bytes& key) {
   std::array<std::uint8_t, 16> bytes{};
   std::copy_n(key.end() - 4, 4, bytes.begin());

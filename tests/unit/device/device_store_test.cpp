@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "common/store/checked_table.h"
 #include "common/store/database.h"
 #include "tests/property/small_world.h"
 
@@ -30,7 +31,7 @@ class DeviceStoreTest : public ::testing::Test {
   }
   void execute(const std::string& sql) const {
     // Of the same schema version, so that none of these migrations runs.
-    constexpr std::array<std::string_view, 3> kNone{"", "", ""};
+    constexpr std::array<std::string_view, 4> kNone{"", "", "", ""};
     store::Database(path, kNone).execute(sql);
   }
   // As if a program had written it so, with its checksums.
@@ -50,6 +51,17 @@ class DeviceStoreTest : public ::testing::Test {
     DeviceStore store = open();
     ASSERT_TRUE(store.write(core.changes()));
     ASSERT_TRUE(store.commit());
+  }
+  void make_second_version() const {
+    execute(
+        "DROP TABLE lease; DROP TABLE checksums;"
+        "DROP TRIGGER server_added; DROP TRIGGER server_changed; DROP TRIGGER server_removed;"
+        "DROP TRIGGER policy_added; DROP TRIGGER policy_changed; DROP TRIGGER policy_removed;"
+        "DROP TRIGGER claim_added; DROP TRIGGER claim_changed; DROP TRIGGER claim_removed;"
+        "DROP TRIGGER member_added; DROP TRIGGER member_changed; DROP TRIGGER member_removed;"
+        "ALTER TABLE server DROP COLUMN checksum; ALTER TABLE policy DROP COLUMN checksum;"
+        "ALTER TABLE claim DROP COLUMN checksum; ALTER TABLE member DROP COLUMN checksum;"
+        "PRAGMA user_version=2");
   }
   std::string load_error() {
     auto loaded = open().load();
@@ -164,15 +176,7 @@ TEST_F(DeviceStoreTest, AFileOfTheFirstVersionIsTakenOverWithItsServersHeardJust
 TEST_F(DeviceStoreTest, AFileOfTheSecondVersionIsTakenOverWithAllThatItHolds) {
   fill();
   const DeviceChanges before = open().load().value();
-  execute(
-      "DROP TABLE checksums;"
-      "DROP TRIGGER server_added; DROP TRIGGER server_changed; DROP TRIGGER server_removed;"
-      "DROP TRIGGER policy_added; DROP TRIGGER policy_changed; DROP TRIGGER policy_removed;"
-      "DROP TRIGGER claim_added; DROP TRIGGER claim_changed; DROP TRIGGER claim_removed;"
-      "DROP TRIGGER member_added; DROP TRIGGER member_changed; DROP TRIGGER member_removed;"
-      "ALTER TABLE server DROP COLUMN checksum; ALTER TABLE policy DROP COLUMN checksum;"
-      "ALTER TABLE claim DROP COLUMN checksum; ALTER TABLE member DROP COLUMN checksum;"
-      "PRAGMA user_version=2");
+  make_second_version();
   const DeviceChanges after = open().load().value();
   DeviceCore one(generous());
   one.load(before);
@@ -181,6 +185,58 @@ TEST_F(DeviceStoreTest, AFileOfTheSecondVersionIsTakenOverWithAllThatItHolds) {
   EXPECT_EQ(dump(two), dump(one));
   execute("UPDATE member SET mac='52:54:00:00:00:02'");
   EXPECT_NE(load_error().find("checksum"), std::string::npos);
+}
+
+// The third version kept no leases.
+TEST_F(DeviceStoreTest, AFileOfTheThirdVersionIsTakenOverWithAllThatItHolds) {
+  fill();
+  make_second_version();
+  const std::string checksums =
+      store::make_checksums() + store::add_checksums({"server", "name, epoch, seq, heard"}) +
+      store::add_checksums({"policy", "vnid, document"}) +
+      store::add_checksums({"claim", "server, vnid"}) +
+      store::add_checksums(
+          {"member", "server, vnid, vm, mac, addresses, port, associated, reserve"});
+  { store::Database(path, std::array<std::string_view, 3>{"", "", checksums}); }
+  EXPECT_EQ(open().load().value().members.size(), 1U);
+  EXPECT_TRUE(open().leases().value().empty());
+  const std::set<Lease> leases{{mac(1), IpAddress::parse("10.0.0.1").value()}};
+  ASSERT_TRUE(open().keep_leases(leases));
+  EXPECT_EQ(open().leases().value(), leases);
+}
+
+TEST_F(DeviceStoreTest, Law8_LeasesAreThereAfterReopeningUntilTheirVmChanges) {
+  fill();
+  const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
+  const std::set<Lease> leases{
+      {mac(1), address("10.0.0.1")}, {mac(1), address("10.0.0.2")}, {mac(2), address("10.0.0.3")}};
+  ASSERT_TRUE(open().keep_leases({{mac(3), address("10.0.0.9")}}));
+  ASSERT_TRUE(open().keep_leases(leases));
+  EXPECT_EQ(open().leases().value(), leases);
+  DeviceChanges removal;
+  removal.members[{"a@x", {Vnid(4096), "v1"}}] = nullptr;
+  {
+    DeviceStore store = open();
+    ASSERT_TRUE(store.write(removal));
+    store.rollback();
+  }
+  EXPECT_EQ(open().leases().value(), leases) << "law 2";
+  {
+    DeviceStore store = open();
+    ASSERT_TRUE(store.write(removal));
+    ASSERT_TRUE(store.commit());
+  }
+  EXPECT_EQ(open().leases().value(), (std::set<Lease>{{mac(2), address("10.0.0.3")}}))
+      << "the MAC's next owner inherits them";
+}
+
+TEST_F(DeviceStoreTest, Law8_ADamagedLeaseIsTold) {
+  fill();
+  ASSERT_TRUE(open().keep_leases({{mac(1), IpAddress::parse("10.0.0.1").value()}}));
+  execute("UPDATE lease SET address='10.0.0.2'");
+  const auto leases = open().leases();
+  ASSERT_FALSE(leases.has_value());
+  EXPECT_NE(leases.error().text.find("checksum"), std::string::npos);
 }
 
 TEST_F(DeviceStoreTest, ASecondOpenerIsRefusedAndToldWho) {
