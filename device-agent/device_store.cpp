@@ -93,6 +93,7 @@ struct DeviceStore::Impl {
   Statement erase_leases = database.prepare(
       "DELETE FROM lease WHERE mac="
       "(SELECT mac FROM member WHERE server=? AND vnid=? AND vm=? AND associated)");
+  bool has_leases = true;  // perhaps; most devices have none, and each VM that comes is spared it
 
   void write(const DeviceChanges& changes) {
     for (const auto& [name, contact] : changes.servers) {
@@ -112,9 +113,11 @@ struct DeviceStore::Impl {
       statement.bind(1, claim.server).bind(2, store::to_column(claim.vnid)).run();
     }
     for (const auto& [member, vm] : changes.members) {
-      // Whoever has the MAC next does not inherit. Who stays has its leases in the datapath.
-      erase_leases.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
-      erase_leases.bind(3, member.key.vm).run();
+      if (has_leases) {
+        // Whoever has the MAC next does not inherit. Who stays has its leases in the datapath.
+        erase_leases.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
+        erase_leases.bind(3, member.key.vm).run();
+      }
       Statement& statement = vm ? put_member : erase_member;
       statement.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
       statement.bind(3, member.key.vm);
@@ -134,13 +137,14 @@ struct DeviceStore::Impl {
       if (!known.contains(lease)) run(put_lease, lease);
     }
     all.commit();
+    has_leases = !leases.empty();
   }
 
   static void run(Statement& statement, const Lease& lease) {
     statement.bind(1, lease.mac.text()).bind(2, lease.address.text()).run();
   }
 
-  std::set<Lease> load_leases() const {
+  std::set<Lease> load_leases() {
     std::set<Lease> out;
     store::each_row(database, kLease, [&](const Statement& row) {
       const auto mac = Mac::parse(row.text(0));
@@ -149,6 +153,7 @@ struct DeviceStore::Impl {
         throw DamageError("a lease of " + row.text(0) + " is damaged");
       out.insert({*mac, *address});
     });
+    has_leases = !out.empty();
     return out;
   }
 
