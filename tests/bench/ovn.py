@@ -27,14 +27,14 @@ _SCHEMAS = {
     "south": Path("/usr/share/ovn/ovn-sb.ovsschema"),
 }
 _RULES = 50
-SWITCHES = 10
 _STARTS = 5  # of a controller that crashes
 
 
 class Ovn:
-    """Ten logical switches with 50 ACL rules each, on one hypervisor."""
+    """So many logical switches with 50 ACL rules each, on one hypervisor."""
 
-    def __init__(self) -> None:
+    def __init__(self, switches: int) -> None:
+        self.switches = switches
         self._folder = tempfile.TemporaryDirectory(prefix="tenet-ovn-")
         self.folder = Path(self._folder.name)
         self.space = Namespace()
@@ -42,7 +42,7 @@ class Ovn:
         self.bound = 0
 
     def start(self) -> None:
-        """Everything, with the switches `sw0` to `sw9`."""
+        """Everything, with the switches `sw0`, `sw1`, ..."""
         for name, schema in _SCHEMAS.items():
             self._run("ovsdb-tool", "create", self.folder / f"{name}.db", schema)
             self._daemon(
@@ -78,7 +78,7 @@ class Ovn:
             self._control("nbctl"), f"--pidfile={self.folder / 'nbctl.pid'}",
         )  # fmt: skip
         words: list[str] = []
-        for switch in range(SWITCHES):
+        for switch in range(self.switches):
             words += ["--", "ls-add", f"sw{switch}"]
             for number in range(1, _RULES + 1):
                 match = f"ip4.src==10.{number}.0.0/16 && tcp.dst=={1000 + number}"
@@ -119,7 +119,7 @@ class Ovn:
         words: list[str] = []
         for number in range(self.bound, self.bound + count):
             address = f"02:00:00:00:{number >> 8:02x}:{number & 255:02x} 10.0.{number >> 8}.{number & 255}"
-            words += ["--", "lsp-add", f"sw{number % SWITCHES}", f"p{number}"]
+            words += ["--", "lsp-add", f"sw{number % self.switches}", f"p{number}"]
             words += ["--", "lsp-set-addresses", f"p{number}", address]
         self.bound += count
         begun = time.monotonic()

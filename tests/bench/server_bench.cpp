@@ -2,7 +2,8 @@
 // for, and says how long each decision took until it was acknowledged everywhere. A step is
 //   network:VNIDS        as many networks with 50 rules
 //   small:VNIDS          as many networks with 4 rules
-//   cabled:VNIDS         as many networks with 50 rules and a segment; VM number N is at port vmN
+//   plugged:VNIDS        as many networks with 50 rules; VM number N is at port vmN
+//   segment:VNIDS        the same with a segment each, whose bridge the ports join
 //   one:COUNT            VMs, one after the other
 //   bulk:COUNT           VMs, all at once, spread over the networks
 //   policy:COUNT         new revisions of the first network's policy, one after the other
@@ -84,13 +85,15 @@ class Bench {
     left_ = *count;
     took_.clear();
     begun_ = steady_clock::now();
-    if (words[0] == "network" || words[0] == "small" || words[0] == "cabled") {
+    if (words[0] == "network" || words[0] == "small" || words[0] == "plugged" ||
+        words[0] == "segment") {
       networks_ = static_cast<std::uint32_t>(*count);
-      cabled_ = words[0] == "cabled";
+      const bool with_segment = words[0] == "segment";
+      at_ports_ = with_segment || words[0] == "plugged";
       const int rules = words[0] == "small" ? 4 : 50;
       for (std::uint32_t i = 0; i < networks_; ++i) {
         const std::string segment =
-            cabled_ ? "<virtual-network multicast='239.1.16." + std::to_string(i) + "'/>" : "";
+            with_segment ? "<virtual-network multicast='239.1.16." + std::to_string(i) + "'/>" : "";
         send(server::CreateNetwork{parse(document(kFirst + i, 1, rules, segment))});
       }
     } else if (words[0] == "bulk") {
@@ -119,7 +122,7 @@ class Bench {
     vm.addresses = {*IpAddress::parse("10." + std::to_string(number >> 16 & 255) + "." +
                                       std::to_string(number >> 8 & 255) + "." +
                                       std::to_string(number & 255))};
-    if (cabled_) vm.port = "vm" + std::to_string(number);
+    if (at_ports_) vm.port = "vm" + std::to_string(number);
     return server::CreateVm{Vnid(kFirst + number % networks_), std::move(vm)};
   }
 
@@ -169,7 +172,7 @@ class Bench {
   asio::steady_timer clock_;
   std::size_t step_ = 0;
   std::uint32_t networks_ = 1;
-  bool cabled_ = false;
+  bool at_ports_ = false;
   std::uint32_t vms_ = 0;
   unsigned revision_ = 1;
   std::uint64_t left_ = 0;
@@ -200,7 +203,8 @@ int main(int argc, char** argv) try {
   std::string path;
   std::vector<std::string> steps;
   app.add_option("config", path, "configuration of a server agent")->required();
-  app.add_option("steps", steps, "network:N, small:N, cabled:N, one:N, bulk:N, policy:N")
+  app.add_option("steps", steps,
+                 "network:N, small:N, plugged:N, segment:N, one:N, bulk:N, policy:N")
       ->required();
   CLI11_PARSE(app, argc, argv);
   const auto code = tenet::bench::run(path, std::move(steps));

@@ -47,11 +47,13 @@ class World:
         if ports:
             self.lab.underlay(device)
             datapath["underlay"] = UNDERLAY
-            self.space.ip(*(f"link add vm{n} up type dummy" for n in range(ports)))
+            self.space.ip(*(f"link add vm{n} up type veth peer far{n}" for n in range(ports)))
+        log = {"level": "info"}  # as agents do by default; those of tests say more
         self.net = Topology(
             1, 1,
             broker=functools.partial(BROKERS[broker], tap=tap),
-            devices_config={"datapath": datapath},
+            servers_config={"log": log},
+            devices_config={"log": log, "datapath": datapath},
         )  # fmt: skip
         self.server, self.device = self.net.agents["server1"], self.net.agents["switch1"]
         self.server.program = binary_folder() / "tenet-bench-server"

@@ -161,6 +161,11 @@ std::optional<SegmentPlan> Layout::plan(Vnid vnid) const {
   return SegmentPlan{*network->second.segment, network->second.snooping, network->second.ports};
 }
 
+bool Layout::has_segment(Vnid vnid) const {
+  const auto network = networks_.find(vnid);
+  return network != networks_.end() && network->second.segment;
+}
+
 SegmentPlans Layout::plans() const {
   SegmentPlans out;
   for (const auto& [vnid, network] : networks_) {

@@ -31,6 +31,7 @@ class Layout {
   std::optional<Vnid> owner(const std::string& port) const;
   // Nothing if the network has no segment.
   std::optional<SegmentPlan> plan(Vnid vnid) const;
+  bool has_segment(Vnid vnid) const;
   SegmentPlans plans() const;
   // Port -> sensor, of networks whose traffic is copied.
   std::map<std::string, std::string> mirrored() const;

@@ -193,7 +193,10 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
     if (auto added = add_ports(transaction, delta); !added) return refuse_all(delta, added.error());
   }
   auto refusals = extend_segments(delta, before, owners);
-  if (!refusals.empty()) return refusals;
+  if (!refusals.empty()) {
+    settled_.clear();
+    return refusals;
+  }
   auto refused = commit(transaction);
   if (refused && refused->empty()) {
     const auto macs = macs_without_leases(delta);

@@ -56,6 +56,7 @@ Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
     const nft::Transaction& transaction) {
   if (transaction.empty()) return std::vector<nft::Transaction::Refusal>();
   auto refused = transaction.commit(sockets_.netfilter);
+  if (!refused || !refused->empty()) settled_.clear();
   const auto known = std::exchange(generation_, std::nullopt);
   auto now = nft::read_generation(sockets_.netfilter);
   if (!refused || !now || !known) return refused;

@@ -112,6 +112,8 @@ class LinuxDriver : public Driver {
   bool lost(const std::set<std::string>& links);
   bool founded();
   bool is_foundation(const std::string& port) const;
+  // Whether a guarded port has its guard and its bridge.
+  bool is_settled(const Link& port);
   void check_ports(const std::set<std::string>& ports);
 
   LinuxOptions options_;
@@ -123,6 +125,8 @@ class LinuxDriver : public Driver {
   // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;
+  // Ports that have a guard, and the index that each had then.
+  std::map<std::string, std::uint32_t> settled_;
   bool lacking_ = false;                 // restore() said that something is missing
   std::vector<nft::Element> leases_;     // as of the last look, should the table be lost
   std::vector<nft::Element> forgotten_;  // by the last change, should it be taken back

@@ -24,6 +24,7 @@ void LinuxDriver::await_events() {
 
 void LinuxDriver::on_events() {
   std::set<std::string> ports;
+  Links changed;
   std::set<std::string> gone;
   bool foundation = false;
   bool sensor_went = false;
@@ -33,7 +34,11 @@ void LinuxDriver::on_events() {
     const bool guarded = nft::is_guarded(options_.guarded_ports, link->name);
     const bool sensor = layout_.is_sensor(link->name);
     if (guarded || sensor) {
-      ports.insert(link->name);
+      if (sensor || message->nlmsg_type == RTM_DELLINK) {
+        ports.insert(link->name);
+      } else {
+        changed[link->name] = *link;
+      }
       sensor_went = sensor_went || (sensor && message->nlmsg_type == RTM_DELLINK);
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       gone.insert(link->name);
@@ -41,12 +46,27 @@ void LinuxDriver::on_events() {
       foundation = true;
     }
   });
+  // What they are now: a port that joins a bridge is first told to be in none.
+  for (const auto& [port, link] : changed) {
+    if (!is_settled(link)) ports.insert(port);
+  }
   // What could not be enforced may be so now.
   const bool found = lacking_ && (foundation || !ports.empty());
   if (!whole || sensor_went || found || lost(gone) || (foundation && !founded())) {
     return drifted_();
   }
   if (!ports.empty()) check_ports(ports);
+}
+
+// Most events are echoes of our own: a VM's port joined its bridge. Those of a device with
+// thousands of ports shall not be compared with all of them each time.
+bool LinuxDriver::is_settled(const Link& port) {
+  const auto known = settled_.find(port.name);
+  if (known == settled_.end() || known->second != port.index) return false;
+  const auto vnid = layout_.owner(port.name);
+  if (!vnid || !layout_.has_segment(*vnid)) return true;
+  const auto bridge = read_link(sockets_.route, bridge_name(*vnid));
+  return bridge && *bridge && (*bridge)->index == port.master;
 }
 
 // Whether a link is wanted and not there; one that we made again is.

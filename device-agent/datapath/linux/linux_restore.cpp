@@ -290,6 +290,10 @@ Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& 
   auto links = read_links(sockets_.route);
   if (!links) return fail(links.error());
   nft::Table wanted = port_guards(*links);
+  settled_.clear();
+  for (const auto& [port, link] : *links) {
+    if (nft::is_guarded(options_.guarded_ports, port)) settled_[port] = link.index;
+  }
   for (const auto& [port, sensor] : layout_.mirrored()) {
     const Vnid owner = *layout_.owner(port);
     if (left_out_.networks.contains(owner) && !delta.networks.contains(owner)) continue;
@@ -338,6 +342,7 @@ void LinuxDriver::raise_guards() {
   nft::Table ports = links ? port_guards(*links) : nft::Table();
   if (!ports.chains.empty()) raise({{nft::port_table(), std::move(ports)}});
   generation_ = std::nullopt;
+  settled_.clear();
   if (!raised.empty()) log::warning("guards without networks", {{"made", join(raised, ", ")}});
 }
 
