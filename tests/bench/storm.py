@@ -65,16 +65,18 @@ class Storm:
         Seconds until each device was verified, from when the broker took a connection; and bytes
         that it routed meanwhile, by devices.
         """
-        known = self.racks.log().count('"back"')
         mark = self.net.wire.mark()
         with self._broker_restarts() as begun:
-            wait_until(
-                lambda: self.racks.log().count('"back"') > known, 300, lambda: self.racks.tail()
-            )
-        line = [line for line in self.racks.log().splitlines() if '"back"' in line][-1]
+            back = wait_until(lambda: self._back(begun), 300, lambda: self.racks.tail())
         # Nobody else is there. What was routed to who was not back yet costs as much.
         routed = sum(s.size for s in self.net.wire.stanzas(mark, bounced=True))
-        return sorted(when - begun for when in json.loads(line)["back"]), routed / self.devices
+        return sorted(when - begun for when in back), routed / self.devices
+
+    def _back(self, since: float) -> list[float]:
+        """When each device was back, once all have been since then; nothing before."""
+        lines = [line for line in self.racks.log().splitlines() if '"back"' in line]
+        back: list[float] = json.loads(lines[-1])["back"] if lines else [0]
+        return back if min(back) > since else []
 
     @contextmanager
     def _broker_restarts(self) -> Iterator[float]:
