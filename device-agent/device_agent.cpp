@@ -85,10 +85,12 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
 
 Result<void> DeviceAgent::start() {
   auto stored = store_.load();
-  if (!stored) return fail(stored.error());
-  core_.load(*stored);
   auto leases = store_.leases();
-  if (!leases) return fail(leases.error());
+  if (!stored || !leases) {
+    driver_->guard();
+    return fail(stored ? leases.error() : stored.error());
+  }
+  core_.load(*stored);
   driver_->remember(*leases);
   auto restored = rounds_.restore();
   compared_ = std::chrono::steady_clock::now();

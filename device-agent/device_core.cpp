@@ -443,7 +443,7 @@ void DeviceCore::count_vm(Network& network, Vnid vnid, const Vm& vm, bool presen
     usage_.add_vm(network.intents, vm.port);
     return;
   }
-  const auto holders = network.holders.find(vm.port);
+  const auto holders = network.holders.find(vm.port.str());
   if (--holders->second == 0) network.holders.erase(holders);
   usage_.remove_vm(network.intents, vm.port);
 }

@@ -32,10 +32,13 @@ Result<int> run(const std::string& path, bool check) {
   if (check) return 0;
   runtime::Daemon daemon;  // first, so that a signal during the start is not lost
   if (auto configured = log::configure(config->log); !configured) return fail(configured.error());
-  auto store = DeviceStore::open(config->state);
-  if (!store) return fail(store.error());
   auto driver = make_driver(daemon, *config);
   if (!driver) return fail(driver.error());
+  auto store = DeviceStore::open(config->state);
+  if (!store) {
+    (*driver)->guard();
+    return fail(store.error());
+  }
   DeviceAgent agent(daemon, *std::move(config), path, *std::move(store), *std::move(driver));
   if (auto started = agent.start(); !started) return fail(started.error());
   runtime::Daemon::notify("READY=1");

@@ -21,7 +21,7 @@ Sha256 digest(const Vm& vm) {
     line += (i == 0 ? "" : ",") + vm.addresses[i].text();
   }
   if (vm.addresses.empty()) line += "-";
-  line += " " + (vm.port.empty() ? "-" : vm.port) + " " + std::string(state_name(vm.state)) +
+  line += " " + (vm.port.empty() ? "-" : vm.port.str()) + " " + std::string(state_name(vm.state)) +
           (vm.reserve ? " reserve" : " -");
   return Sha256::of(line);
 }

@@ -18,12 +18,12 @@ Result<Vm> make_vm(Vm vm) {
                     "beginning with a letter or digit",
                 {.entry = "vm " + vm.id});
   }
-  if (!vm.port.empty() && !is_identifier(vm.port, 64)) {
+  if (!vm.port.empty() && !is_identifier(vm.port.str(), 64)) {
     return fail(Code::invalid,
-                "'" + vm.port +
+                "'" + vm.port.str() +
                     "' cannot name a port: write 1 to 64 of the characters A-Z a-z 0-9 . _ : / -, "
                     "beginning with a letter or digit",
-                {.entry = "port " + vm.port});
+                {.entry = "port " + vm.port.str()});
   }
   for (const IpAddress& address : vm.addresses) {
     if (address.is_multicast() || address.is_unspecified()) {

@@ -9,6 +9,7 @@
 
 #include "common/core/address.h"
 #include "common/core/error.h"
+#include "common/core/rare_text.h"
 
 namespace tenet {
 
@@ -23,7 +24,7 @@ struct Vm {
   VmId id;
   Mac mac;
   std::vector<IpAddress> addresses = {};  // sorted, unique, none of them multicast
-  std::string port = {};                  // the device's port; empty: the device finds out
+  RareText port = {};                     // the device's port; empty: the device finds out
   VmState state = VmState::associated;
   // Pre-associate with resource reservation (VDP TLV type 0x02): counts against the capacity
   // already while pre-associated. Always false once associated, which counts by itself.

@@ -16,7 +16,7 @@ Vnid vnid_column(const Statement& row, int column) {
 void bind_vm(Statement& statement, int first, const Vm& vm) {
   statement.bind(first, vm.mac.text());
   statement.bind(first + 1, addresses_text(vm));
-  statement.bind(first + 2, vm.port);
+  statement.bind(first + 2, vm.port.str());
   statement.bind(first + 3, std::int64_t(vm.state == VmState::associated));
   statement.bind(first + 4, std::int64_t(vm.reserve));
 }

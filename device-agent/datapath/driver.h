@@ -107,6 +107,9 @@ class Driver {
   }
   // What was leased to VMs with that MAC. Errors: io.
   virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
+  // In the place of restore(), if nobody can say what is wanted: in a datapath that has nothing of
+  // ours nobody is known, which means no traffic at guarded ports (law 10). What is in force stays.
+  virtual void guard() {}
   // Before the first restore(): what it had said, should the datapath have lost it since.
   virtual void remember(const std::set<Lease>& /*leases*/) {}
   // Will call `drifted` when it notices that restore() has something to do.

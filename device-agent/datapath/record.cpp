@@ -70,7 +70,7 @@ std::string text(const DatapathState& state) {
   for (const auto& [key, vm] : state.members) {
     out += "vm " + text(key) + " mac " + vm->mac.text();
     if (!vm->addresses.empty()) out += " ip " + addresses_text(*vm);
-    if (!vm->port.empty()) out += " port " + vm->port;
+    if (!vm->port.empty()) out += " port " + vm->port.str();
     out += "\n";
   }
   return out;

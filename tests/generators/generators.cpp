@@ -495,7 +495,7 @@ void showValue(const Policy& value, std::ostream& out) {
 }
 void showValue(const Vm& value, std::ostream& out) {
   out << "vm " << value.id << " " << value.mac.text() << " [" << addresses_text(value) << "] '"
-      << value.port << "' " << state_name(value.state) << (value.reserve ? " reserve" : "");
+      << value.port.str() << "' " << state_name(value.state) << (value.reserve ? " reserve" : "");
 }
 void showValue(const Operation& value, std::ostream& out) {
   out << text(value);

@@ -34,7 +34,7 @@ std::string dump(const Desired& desired) {
       const server::Takeover takeover = placed.takeover ? *placed.takeover : server::Takeover{};
       out += "  " + placed.vm->id + "=" + placed.vm->mac.text() + "/" +
              std::string(state_name(placed.vm->state)) + (placed.vm->reserve ? "/reserve" : "") +
-             "/" + placed.vm->port + " on" + names(placed.devices) + " from " +
+             "/" + placed.vm->port.str() + " on" + names(placed.devices) + " from " +
              takeover.from.text() + " takeover" + names(takeover.devices) + "\n";
     }
   }

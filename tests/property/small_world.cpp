@@ -65,7 +65,7 @@ void add(std::string& out, const DeviceView& view) {
            network.stamp.content.text().substr(0, 8);
     for (const VmPtr& vm : network.vms) {
       out += " " + vm->id + "=" + vm->mac.text() + "/" + std::string(state_name(vm->state)) +
-             (vm->reserve ? "/reserve" : "") + "/" + vm->port;
+             (vm->reserve ? "/reserve" : "") + "/" + vm->port.str();
     }
     out += "\n";
   }
@@ -193,7 +193,7 @@ std::string dump(const device::DeviceCore& core) {
     if (intents.empty()) out += "path " + vnid.text() + "\n";
   }
   for (const auto& [key, vm] : state.members) {
-    out += "path " + text(key) + " " + vm->mac.text() + " " + vm->port + "\n";
+    out += "path " + text(key) + " " + vm->mac.text() + " " + vm->port.str() + "\n";
   }
   return out;
 }

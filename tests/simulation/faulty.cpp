@@ -79,7 +79,7 @@ std::string dump(const Wishes& wishes) {
   }
   for (const auto& [key, placed] : wishes.vms) {
     out += key.first.text() + "/" + key.second + " " + placed.vm->mac.text() + " " +
-           std::string(state_name(placed.vm->state)) + " " + placed.vm->port;
+           std::string(state_name(placed.vm->state)) + " " + placed.vm->port.str();
     for (const auto& device : placed.devices) out += " " + device.text();
     const server::DeviceSet takeover =
         placed.takeover ? placed.takeover->devices : server::DeviceSet();

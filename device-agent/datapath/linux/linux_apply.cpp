@@ -52,7 +52,7 @@ std::vector<DriverRefusal> blame(const DatapathDelta& delta, Vnid vnid,
     const std::size_t before = out.size();
     for (const auto& [key, change] : delta.members) {
       if (key.vnid != vnid || !change.after) continue;
-      const bool its_port = error.witness.entry == "port " + change.after->port;
+      const bool its_port = error.witness.entry == "port " + change.after->port.str();
       // An old network has its bridge, so that who comes is what is too much.
       if (its_port || (!of_port && !delta.networks.contains(vnid))) out.push_back({key, error});
     }
@@ -76,7 +76,7 @@ std::set<nft::Bytes> macs_without_leases(const DatapathDelta& delta) {
 // Whether a VM comes or changes at the port.
 bool joins(const DatapathDelta& delta, const std::string& port) {
   return std::any_of(delta.members.begin(), delta.members.end(), [&](const auto& member) {
-    return member.second.after && member.second.after->port == port;
+    return member.second.after && member.second.after->port.str() == port;
   });
 }
 

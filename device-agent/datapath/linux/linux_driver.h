@@ -45,6 +45,7 @@ class LinuxDriver : public Driver {
   std::vector<DriverRefusal> apply(const DatapathDelta& delta) override;
   std::vector<DriverRefusal> take_back(const DatapathDelta& delta) override;
   Result<std::vector<Lease>> leases() override;
+  void guard() override;
   void remember(const std::set<Lease>& leases) override;
   void watch(const std::function<void()>& drifted) override;
 

@@ -346,6 +346,12 @@ void LinuxDriver::raise_guards() {
   if (!raised.empty()) log::warning("guards without networks", {{"made", join(raised, ", ")}});
 }
 
+void LinuxDriver::guard() {
+  // Also a table with other guards is what somebody wanted.
+  const auto now = nft::read_table(sockets_.netfilter, nft::bridge_table());
+  if (now && !*now) raise_guards();
+}
+
 Result<std::vector<DriverRefusal>> LinuxDriver::without_sensor() {
   std::vector<DriverRefusal> out;
   for (const auto& [vnid, sensor] : layout_.sensors()) {

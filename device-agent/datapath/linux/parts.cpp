@@ -30,7 +30,7 @@ Table Parts::next(std::size_t least) {
   while (size < least && member_ != wanted_.members.end()) {
     const auto& [key, vm] = *member_;
     add(member_part(key.vnid, *vm));
-    if (const auto port = ports_.extract(vm->port)) add(port_part(port.mapped(), port.key()));
+    if (const auto port = ports_.extract(vm->port.str())) add(port_part(port.mapped(), port.key()));
     ++member_;
   }
   return out;

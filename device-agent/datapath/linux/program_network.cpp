@@ -235,7 +235,7 @@ Table member_part(Vnid vnid, const Vm& vm) {
   if (vm.port.empty()) {
     out.elements[kVms] = {{mac, network}};
   } else {
-    out.elements[kVmsAtPorts] = {{port_bytes(vm.port) + padded(mac), network}};
+    out.elements[kVmsAtPorts] = {{port_bytes(vm.port.str()) + padded(mac), network}};
   }
   if (vm.addresses.empty()) {
     out.elements[kUnaddressed] = {{mac}};

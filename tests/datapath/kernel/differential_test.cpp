@@ -167,7 +167,7 @@ class Draw {
 };
 
 std::string describe_case(const Vm& vm, const std::vector<Intent>& intents, const Packet& packet) {
-  std::string out = "vm port '" + vm.port + "' ip " + addresses_text(vm) + "\n";
+  std::string out = "vm port '" + vm.port.str() + "' ip " + addresses_text(vm) + "\n";
   for (const Intent& intent : intents) out += text(intent) + "\n";
   return out + text(packet);
 }

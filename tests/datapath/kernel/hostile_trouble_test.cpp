@@ -147,6 +147,18 @@ TEST_F(HostileTest, ARestoreThatFailsLeavesGuards) {
   EXPECT_EQ(world_.driver()->restore(state).value().repaired, std::vector<std::string>{});
 }
 
+// A store that cannot be read says nothing of what is wanted.
+TEST_F(HostileTest, Law10_WithoutAStoreGuardsComeUpAndWhatIsInForceStays) {
+  become(hosting({{kRed, 1, "vm1"}}));
+  world_.driver()->guard();
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ") << "law 5";
+  run("nft flush ruleset");
+  world_.driver()->guard();
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "");
+  ASSERT_TRUE(world_.driver()->restore(state_));
+  EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
+}
+
 // Whoever restores learns at once what is missing, and that it is back.
 TEST_F(HostileTest, ASensorThatGoesAndComesIsTold) {
   DatapathState state;

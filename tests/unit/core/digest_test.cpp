@@ -61,8 +61,8 @@ RC_GTEST_PROP(DigestProperty, EveryFieldOfAVmCounts, ()) {
   differs([](Vm& v) {
     if (!v.addresses.empty()) v.addresses.pop_back();
   });
-  differs([](Vm& v) { v.port += "x"; });
-  differs([](Vm& v) { v.port.clear(); });
+  differs([](Vm& v) { v.port = v.port.str() + "x"; });
+  differs([](Vm& v) { v.port = {}; });
   differs([](Vm& v) {
     v.state = v.state == VmState::associated ? VmState::pre_associated : VmState::associated;
   });
