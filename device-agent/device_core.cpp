@@ -215,9 +215,9 @@ OperationResult DeviceCore::place_vm(const ServerName& server, const Associate& 
         why,
         {.entry = "vm " + text(key) + " mac " + vm.mac.text(), .against = describe_owner(with)}};
   };
-  if (const auto mac = macs_.find(vm.mac); mac != macs_.end() && mac->second.key != key) {
-    return conflict(mac->second.key, "the MAC " + vm.mac.text() + " belongs to VM " +
-                                         text(mac->second.key) + " already");
+  if (const auto mac = macs_.find(vm.mac); mac != macs_.end() && !mac->second.is_of(key)) {
+    return conflict(mac->second.key(), "the MAC " + vm.mac.text() + " belongs to VM " +
+                                           text(mac->second.key()) + " already");
   }
   if (vm.state == VmState::associated) {
     const ServerName* other = owner(vnid, vm.id);
@@ -420,18 +420,19 @@ void DeviceCore::put_vm(const ServerName& server, Vnid vnid, const VmId& id, con
   auto& vms = record.view.at(vnid).vms;
   if (const VmPtr* old = vms.find(id)) {
     if ((*old)->reserve) --record.reservations;
-    count_vm(network, vnid, **old, false);
+    count_vm(network, vnid, *old, false);
     if (!vm) vms.erase(id);
   }
   if (vm) {
     if (vm->reserve) ++record.reservations;
-    count_vm(network, vnid, *vm, true);
+    count_vm(network, vnid, vm, true);
     vms.put(vm);
   }
 }
 
-void DeviceCore::count_vm(Network& network, Vnid vnid, const Vm& vm, bool present) {
-  const auto mac = macs_.try_emplace(vm.mac, MacUse{{vnid, vm.id}, 0}).first;
+void DeviceCore::count_vm(Network& network, Vnid vnid, const VmPtr& shared, bool present) {
+  const Vm& vm = *shared;
+  const auto mac = macs_.try_emplace(vm.mac, MacUse{vnid, 0, shared}).first;
   if (present) {
     ++mac->second.count;
   } else if (--mac->second.count == 0) {

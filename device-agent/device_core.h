@@ -163,12 +163,15 @@ class DeviceCore {
   void put_policy(Vnid vnid, const PolicyPtr& policy);
   void put_claim(const ServerName& server, Vnid vnid, bool present);
   void put_vm(const ServerName& server, Vnid vnid, const VmId& id, const VmPtr& vm);
-  void count_vm(Network& network, Vnid vnid, const Vm& vm, bool present);
+  void count_vm(Network& network, Vnid vnid, const VmPtr& shared, bool present);
   void restamp(Vnid vnid);
 
   struct MacUse {
-    MemberKey key;
-    std::size_t count = 0;  // servers that have the VM
+    Vnid vnid;
+    std::uint32_t count = 0;  // servers that have the VM
+    VmPtr vm;                 // as one of them has, or had it
+    MemberKey key() const { return {vnid, vm->id}; }
+    bool is_of(const MemberKey& other) const { return vnid == other.vnid && vm->id == other.vm; }
   };
   struct MacHash {
     std::size_t operator()(const Mac& mac) const {

@@ -118,7 +118,7 @@ Result<Command> read_create_vm(const CommandInput& in) {
   auto reserve = read_flag(in, "reserve");
   if (!reserve) return fail(reserve.error());
   return CreateVm{*vnid,
-                  {in.text("vm"), *mac, *addresses, in.text("port"), read_state(in), *reserve},
+                  {in.text("vm"), *mac, read_state(in), *reserve, *addresses, in.text("port")},
                   *devices};
 }
 

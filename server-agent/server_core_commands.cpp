@@ -284,7 +284,7 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
       command.devices.empty() && network != nullptr ? network->devices.names() : command.devices);
   if (!devices) return fail(devices.error());
   auto vm = make_vm(
-      {command.vm, *command.mac, command.addresses, command.port, command.state, command.reserve});
+      {command.vm, *command.mac, command.state, command.reserve, command.addresses, command.port});
   if (!vm) return fail(vm.error());
   if (auto free = check_mac(command.vnid, *vm, *devices); !free) return free;
   if (network == nullptr) {

@@ -20,15 +20,16 @@ using VmId = std::string;
 enum class VmState : std::uint8_t { pre_associated, associated };
 std::string_view state_name(VmState state);
 
+// There are very many: what is small stands together.
 struct Vm {
   VmId id;
   Mac mac;
-  std::vector<IpAddress> addresses = {};  // sorted, unique, none of them multicast
-  RareText port = {};                     // the device's port; empty: the device finds out
   VmState state = VmState::associated;
   // Pre-associate with resource reservation (VDP TLV type 0x02): counts against the capacity
   // already while pre-associated. Always false once associated, which counts by itself.
   bool reserve = false;
+  std::vector<IpAddress> addresses = {};  // sorted, unique, none of them multicast
+  RareText port = {};                     // the device's port; empty: the device finds out
 
   bool operator==(const Vm&) const = default;
   // Whether this VM counts against the device's capacity.

@@ -25,7 +25,9 @@ VmPtr read_vm(const Statement& row, VmId id, int first) {
   const auto mac = Mac::parse(row.text(first));
   auto addresses = parse_addresses(row.text(first + 1));
   if (!mac || !addresses) throw DamageError("the row of VM " + id + " is damaged");
-  Vm vm{std::move(id), *mac, *std::move(addresses), row.text(first + 2)};
+  Vm vm{std::move(id), *mac};
+  vm.addresses = *std::move(addresses);
+  vm.port = row.text(first + 2);
   vm.state = row.integer(first + 3) != 0 ? VmState::associated : VmState::pre_associated;
   vm.reserve = row.integer(first + 4) != 0;
   auto made = make_vm(std::move(vm));

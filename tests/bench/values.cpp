@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   const int rules = std::atoi(argv[1]);
   const PolicyPtr ours = policy(rules, 0);
   // As many packets as rules, so that on average half of the rules are looked at.
-  const Vm vm{"web-1", *Mac::parse("52:54:00:00:00:01"), {*IpAddress::parse("10.0.0.1")}};
+  Vm vm{"web-1", *Mac::parse("52:54:00:00:00:01")};
+  vm.addresses = {*IpAddress::parse("10.0.0.1")};
   std::vector<Packet> packets;
   for (int i = 0; i < rules; ++i) {
     Packet packet;

@@ -109,7 +109,7 @@ Mac mac(std::size_t n) {
 }
 
 VmPtr vm(const VmId& id, std::size_t mac_number, VmState state, bool reserve, std::string port) {
-  Vm out{id, mac(mac_number), {}, std::move(port), state, reserve};
+  Vm out{id, mac(mac_number), state, reserve, {}, std::move(port)};
   return std::make_shared<const Vm>(*make_vm(std::move(out)));
 }
 
