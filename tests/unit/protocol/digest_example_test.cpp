@@ -27,8 +27,8 @@ class DigestExample : public ::testing::Test {
   DigestExample() {
     const auto addresses = parse_addresses("fd00::5 10.1.0.5").value();
     const auto mac = [](const char* text) { return Mac::parse(text).value(); };
-    web1_ = vm({"web-1", mac("52:54:00:12:34:56"), addresses, "eth1", VmState::associated});
-    web2_ = vm({"web-2", mac("52:54:00:12:34:57"), {}, "", VmState::pre_associated, true});
+    web1_ = vm({"web-1", mac("52:54:00:12:34:56"), VmState::associated, false, addresses, "eth1"});
+    web2_ = vm({"web-2", mac("52:54:00:12:34:57"), VmState::pre_associated, true});
     policy_ = protocol::parse_policy(
                   "<policy xmlns='urn:tenet:policy:1' vnid='4096' revision='7'>"
                   "<qos class='2' dscp='18'/><bandwidth to-vm='100Mbit' from-vm='50000kbit'/>"
