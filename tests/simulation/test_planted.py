@@ -39,8 +39,8 @@ BUGS = [
     Bug(
         "the datapath keeps what the store could not",
         "device-agent/rounds.cpp",
-        'if (!driver_.apply(undo).empty() && !repair("failed commit"))',
-        "if (undo.networks.size() > 1'000'000)",
+        'if (!driver_.take_back(delta).empty() && !repair("failed commit"))',
+        "if (delta.networks.size() > 1'000'000)",
     ),
     Bug(
         "late messages count",
