@@ -10,6 +10,7 @@ from scapy.layers.inet import UDP
 from scapy.packet import Packet
 
 from harness.dhcp import DhcpServer, lease, renew
+from harness.vm_host import VmHost
 
 from .case import OUTSIDE, DatapathTest
 from .packets import arp, udp
@@ -124,15 +125,19 @@ class Dhcp(DatapathTest):
         self.reboot()
         self.assertEqual(self.client.ping(self.outside.ip4), 3, "as of the last look")
 
-    def test_a_lease_that_the_device_lost_can_be_renewed(self) -> None:
+    def lease_beside_rogue(self) -> tuple[VmHost, Packet]:
+        """The client has its lease. Returns what passes in any case: somebody and his frame."""
         self.network(4096, SNOOPING)
         self.associate(self.client, ip="")
         self.associate(self.rogue)
+        DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(self.client, self.lab.folder), LEASED)
+        self.client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        return self.rogue, udp(self.rogue, self.outside)
+
+    def test_a_lease_that_the_device_lost_can_be_renewed(self) -> None:
         client, outside = self.client, self.outside
-        fine = self.rogue, udp(self.rogue, outside)
-        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
-        self.assertEqual(lease(client, self.lab.folder), LEASED)
-        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        fine = self.lease_beside_rogue()
         for server in (outside.ip4, ""):
             self.assertEqual(client.ping(outside.ip4), 3)  # both have heard of each other
             self.reboot()
@@ -171,14 +176,8 @@ class Dhcp(DatapathTest):
         self.drops(self.rogue, outside, registered, "it has an address", (client, renewal))
 
     def test_a_lease_ends_when_it_is_released_and_with_its_vm(self) -> None:
-        self.network(4096, SNOOPING)
-        self.associate(self.client, ip="")
-        self.associate(self.rogue)
         client, outside = self.client, self.outside
-        fine = self.rogue, udp(self.rogue, outside)
-        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
-        self.assertEqual(lease(client, self.lab.folder), LEASED)
-        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        fine = self.lease_beside_rogue()
         self.passes(client, outside, udp(client, outside))
         release = (
             udp(client, outside, 67, 68)

@@ -187,7 +187,8 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));
-  auto gone = change_leases(transaction, delta, returning);
+  const std::set<nft::Bytes> ending = macs_without_leases(delta);
+  auto gone = change_leases(transaction, ending, returning);
   if (!gone) return refuse_all(delta, gone.error());
   if (touches_mirrors(delta)) {
     if (auto added = add_ports(transaction, delta); !added) return refuse_all(delta, added.error());
@@ -199,8 +200,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   auto refused = commit(transaction);
   if (refused && refused->empty()) {
-    const auto macs = macs_without_leases(delta);
-    std::erase_if(leases_, [&](const auto& l) { return macs.contains(nft::lease_prefix(l)); });
+    std::erase_if(leases_, [&](const auto& l) { return ending.contains(nft::lease_prefix(l)); });
     note_leases(returning);
     forgotten_ = *std::move(gone);
     shrink_segments(before);
@@ -300,17 +300,17 @@ void LinuxDriver::shrink_segments(const SegmentPlans& before) {
 }
 
 Result<std::vector<nft::Element>> LinuxDriver::change_leases(
-    nft::Transaction& out, const DatapathDelta& delta, const std::vector<nft::Element>& returning) {
-  const std::set<nft::Bytes> gone = macs_without_leases(delta);
+    nft::Transaction& out, const std::set<nft::Bytes>& ending,
+    const std::vector<nft::Element>& returning) {
   std::vector<nft::Element> forgotten;
-  if (gone.empty() && returning.empty()) return forgotten;
+  if (ending.empty() && returning.empty()) return forgotten;
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
   const std::string set(nft::kLeases);
   std::set<nft::Bytes> there;
   for (nft::Element& lease : *leases) {
-    if (!gone.contains(nft::lease_prefix(lease))) {
+    if (!ending.contains(nft::lease_prefix(lease))) {
       there.insert(lease.key);
       continue;
     }

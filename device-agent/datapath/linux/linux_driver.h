@@ -101,8 +101,9 @@ class LinuxDriver : public Driver {
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
   void shrink_segments(const SegmentPlans& before);
   bool touches_mirrors(const DatapathDelta& delta) const;
-  // Returns those that go.
-  Result<std::vector<nft::Element>> change_leases(nft::Transaction& out, const DatapathDelta& delta,
+  // `ending`: MACs, padded, whose leases go. Returns those that do.
+  Result<std::vector<nft::Element>> change_leases(nft::Transaction& out,
+                                                  const std::set<nft::Bytes>& ending,
                                                   const std::vector<nft::Element>& returning);
   // Adds to what a table that is lost and made again gets.
   void note_leases(const std::vector<nft::Element>& leases);

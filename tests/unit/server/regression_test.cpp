@@ -68,13 +68,19 @@ TEST(ServerRegression, Law1_ACreationIsNotDoneWhileTheRemovalIsOnItsWay) {
   EXPECT_FALSE(talk.answered(creation));
 }
 
-// A refused removal was planned again at once, and again, as fast as the device answered.
-TEST(ServerRegression, Law2_ARefusedRemovalIsNotRepeatedWithoutPause) {
+// A network with v1 and v2 on the device.
+Conversation with_two_vms() {
   Conversation talk;
   talk.go_online();
   talk.command(CreateNetwork{policy(kNet, 1)});
   talk.command(CreateVm{kNet, *vm("v1", 1)});
   talk.command(CreateVm{kNet, *vm("v2", 2)});
+  return talk;
+}
+
+// A refused removal was planned again at once, and again, as fast as the device answered.
+TEST(ServerRegression, Law2_ARefusedRemovalIsNotRepeatedWithoutPause) {
+  Conversation talk = with_two_vms();
   talk.post(RemoveVm{kNet, "v1"});
   talk.take();
   std::size_t batches = 0;
@@ -91,11 +97,7 @@ TEST(ServerRegression, Law2_ARefusedRemovalIsNotRepeatedWithoutPause) {
 
 // So was a batch with a removal that was refused as a whole.
 TEST(ServerRegression, Law2_ABatchWithARemovalThatIsInvalidAsAWholeIsNotRepeatedWithoutPause) {
-  Conversation talk;
-  talk.go_online();
-  talk.command(CreateNetwork{policy(kNet, 1)});
-  talk.command(CreateVm{kNet, *vm("v1", 1)});
-  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  Conversation talk = with_two_vms();
   const CommandId removal = talk.post(RemoveVm{kNet, "v1"});
   talk.take();
   talk.answer(talk.take_one(), fail(Code::invalid, "the peer answered policy-violation"));
@@ -154,11 +156,7 @@ TEST(ServerRegression, Law6_ABatchThatIsInvalidAsAWholeLosesNoWish) {
 // An association that replaces a VM frees a MAC, a port's bandwidth or a reservation as a removal
 // does.
 TEST(ServerRegression, Law2_AMacThatAnotherVmGaveUpIsFree) {
-  Conversation talk;
-  talk.go_online();
-  talk.command(CreateNetwork{policy(kNet, 1)});
-  talk.command(CreateVm{kNet, *vm("v1", 1)});
-  talk.command(CreateVm{kNet, *vm("v2", 2)});
+  Conversation talk = with_two_vms();
   talk.post(MigrateIn{.vnid = kNet, .vm = "v2", .mac = testing::mac(3)});
   const CommandId id = talk.post(MigrateIn{.vnid = kNet, .vm = "v1", .mac = testing::mac(2)});
   talk.run();
