@@ -288,6 +288,18 @@ TEST_F(HostileTest, PortsInAForeignBridgeRefuseTheirVmsAndNotTheNewNetwork) {
   EXPECT_NE(output("ip -o link show master tb-4096").find("vm3"), std::string::npos);
 }
 
+// Most events of ports are left alone; not that of one which has just come.
+TEST_F(HostileTest, Law10_APortThatComesLaterIsGuardedAndJoins) {
+  DatapathState state = hosting({{kRed, 9, "vm9"}});
+  state.networks[kRed] = {Segment{4096, std::nullopt}};
+  become(state);
+  driver_->watch([] {});
+  run("ip link add vm9 type veth peer name far-vm9");
+  world_.io().poll();
+  EXPECT_NE(output("nft list table netdev tenet").find("guard-vm9"), std::string::npos);
+  EXPECT_NE(output("ip -o link show master tb-4096").find("vm9"), std::string::npos);
+}
+
 TEST_F(HostileTest, ALostUnderlayDoesNotStopWhatNeedsNone) {
   run("ip link set vm2 nomaster");
   DatapathState state;
