@@ -8,18 +8,18 @@ if(TENET_SANITIZE)
   target_compile_options(tenet-options INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(tenet-options INTERFACE -fsanitize=address,undefined)
-endif()
-if(TENET_FUZZ)
-  # Every library counts the branches that an input took, and checks its vectors' and strings' bounds.
-  target_compile_options(tenet-options INTERFACE -fsanitize=fuzzer-no-link)
+  # The bounds of vectors and strings.
   target_compile_definitions(tenet-options INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
-
 # tenet_library(NAME SOURCES... LINK libraries... LINK_PRIVATE libraries...)
 function(tenet_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LINK_PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC tenet-options ${ARG_LINK} PRIVATE ${ARG_LINK_PRIVATE})
+  if(TENET_FUZZ)
+    # libFuzzer's targets see which branches of it an input takes.
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # tenet_program(NAME SOURCES... LINK libraries...)

@@ -21,24 +21,12 @@ xmpp::SessionOptions session_options(const DeviceConfig& config) {
   return out;
 }
 
-// The policy that the operation brings, or nothing.
-PolicyPtr policy_of(const Operation& operation) {
-  if (const auto* sync = std::get_if<PolicySync>(&operation)) return sync->policy;
-  if (const auto* update = std::get_if<PolicyUpdate>(&operation)) return update->policy;
-  const auto* associate = std::get_if<Associate>(&operation);
-  return associate == nullptr ? nullptr : associate->policy;
-}
-
 // The datapath sees leases of others too, and of VMs that need none.
 std::set<Lease> of_unaddressed(const std::vector<Lease>& leases, const DeviceCore& core) {
-  if (leases.empty()) return {};
-  std::set<Mac> unaddressed;
-  for (const auto& [key, vm] : core.datapath_state().members) {
-    if (vm->addresses.empty()) unaddressed.insert(vm->mac);
-  }
   std::set<Lease> out;
   for (const Lease& lease : leases) {
-    if (unaddressed.contains(lease.mac)) out.insert(lease);
+    const VmPtr vm = core.enabled(lease.mac);
+    if (vm && vm->addresses.empty()) out.insert(lease);
   }
   return out;
 }

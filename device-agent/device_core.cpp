@@ -303,6 +303,11 @@ VmPtr DeviceCore::enabled(const MemberKey& key) const {
   return server == nullptr ? nullptr : find_vm(*server, key.vnid, key.vm);
 }
 
+VmPtr DeviceCore::enabled(const Mac& mac) const {
+  const auto found = macs_.find(mac);
+  return found == macs_.end() ? nullptr : enabled(found->second.key());
+}
+
 VmPtr DeviceCore::find_vm(const ServerName& server, Vnid vnid, const VmId& vm) const {
   const DeviceView& own = view(server);
   const auto network = own.find(vnid);

@@ -109,6 +109,8 @@ class DeviceCore {
 
   // Everything that is to be in force.
   DatapathState datapath_state() const;
+  // The VM with that MAC, if it is in force.
+  VmPtr enabled(const Mac& mac) const;
 
   const std::map<Vnid, Network>& networks() const { return networks_; }
   const std::map<ServerName, Server>& servers() const { return servers_; }

@@ -27,13 +27,6 @@ bool touches(const Operation& operation, const DriverRefusal& refusal) {
           std::holds_alternative<PolicyWithdraw>(operation));
 }
 
-bool brings_policy(const Operation& operation) {
-  const auto* associate = std::get_if<Associate>(&operation);
-  if (associate != nullptr) return associate->policy != nullptr;
-  return std::holds_alternative<PolicySync>(operation) ||
-         std::holds_alternative<PolicyUpdate>(operation);
-}
-
 // A datapath that could not be repaired refuses for now, and may be asked again.
 Error for_server(Error error) {
   if (error.code == Code::io) error.code = Code::busy;
@@ -61,7 +54,7 @@ void refuse_culprits(const std::vector<ServerRequest>& requests, const DeviceCor
   mark([&](const Operation& operation, const DriverRefusal& refusal) {
     const bool of_policy = std::holds_alternative<Vnid>(refusal.culprit) &&
                            known.networks().contains(operation_vnid(operation));
-    return touches(operation, refusal) && (!of_policy || brings_policy(operation));
+    return touches(operation, refusal) && (!of_policy || policy_of(operation) != nullptr);
   });
   if (!progress) mark(touches);
   // The datapath names nobody we know: all of it is refused, rather than tried for ever.

@@ -15,9 +15,7 @@ constexpr std::chrono::milliseconds kLongestPause{60'000};
 
 // Whether a policy comes or goes with it.
 bool concerns_policy(const Operation& operation) {
-  const auto* associate = std::get_if<Associate>(&operation);
-  if (associate != nullptr) return associate->policy != nullptr;
-  return !std::holds_alternative<Dissociate>(operation);
+  return policy_of(operation) != nullptr || std::holds_alternative<PolicyWithdraw>(operation);
 }
 
 bool is_removal(const Operation& operation) {

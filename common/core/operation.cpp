@@ -34,6 +34,16 @@ Vnid operation_vnid(const Operation& operation) {
                     operation);
 }
 
+PolicyPtr policy_of(const Operation& operation) {
+  return std::visit(Overloaded{
+                        [](const PolicySync& o) { return o.policy; },
+                        [](const PolicyUpdate& o) { return o.policy; },
+                        [](const Associate& o) { return o.policy; },
+                        [](const auto&) { return PolicyPtr(); },
+                    },
+                    operation);
+}
+
 std::string text(const Operation& operation) {
   std::string out = std::string(operation_name(operation)) + " " + operation_vnid(operation).text();
   std::visit(Overloaded{

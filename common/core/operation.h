@@ -45,6 +45,8 @@ using Operation = std::variant<PolicySync, PolicyUpdate, PolicyWithdraw, Associa
 // "policy-sync", "associate", "pre-associate", ...
 std::string_view operation_name(const Operation& operation);
 Vnid operation_vnid(const Operation& operation);
+// The policy that it brings, or nothing.
+PolicyPtr policy_of(const Operation& operation);
 // "associate 4096/web-1", "policy-sync 4096 r7", for logs.
 std::string text(const Operation& operation);
 

@@ -10,10 +10,9 @@ namespace tenet {
 class RareText {
  public:
   RareText() = default;
-  RareText(std::string text)  // NOLINT(google-explicit-constructor): it stands for one
+  RareText(std::string text)
       : text_(text.empty() ? nullptr : std::make_unique<const std::string>(std::move(text))) {}
-  RareText(const char* text)
-      : RareText(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  RareText(const char* text) : RareText(std::string(text)) {}
   RareText(const RareText& other) : RareText(other.str()) {}
   RareText(RareText&&) = default;
   RareText& operator=(RareText other) {
@@ -27,7 +26,7 @@ class RareText {
     static const std::string kNone;
     return text_ ? *text_ : kNone;
   }
-  operator const std::string&() const { return str(); }  // NOLINT(google-explicit-constructor)
+  operator const std::string&() const { return str(); }
   bool operator==(const RareText& other) const { return str() == other.str(); }
 
  private:

@@ -193,6 +193,19 @@ class Dhcp(DatapathTest):
         self.associate(client, ip="", vm="heir")  # whose MAC is the same
         self.drops(client, outside, (udp(client, outside), arp(client, outside)), "inherited", fine)
 
+    def test_a_vm_with_addresses_leaves_no_lease_behind(self) -> None:
+        client, outside = self.client, self.outside
+        self.network(4096, SNOOPING)
+        self.associate(self.rogue)
+        fine = self.rogue, udp(self.rogue, outside)
+        self.associate(client, ip="10.0.0.7")
+        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
+        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        self.remove(client)
+        self.associate(client, ip="", vm="heir")  # whose MAC is the same
+        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
+        self.drops(client, outside, (udp(client, outside), arp(client, outside)), "inherited", fine)
+
     def test_registered_addresses_need_no_lease(self) -> None:
         self.network(4096, SNOOPING)
         self.associate(self.rogue)

@@ -84,6 +84,7 @@ Result<std::vector<Lease>> LinuxDriver::leases() {
 
 void LinuxDriver::remember(const std::set<Lease>& leases) {
   std::vector<nft::Element> elements;
+  elements.reserve(leases.size());
   for (const Lease& lease : leases) {
     elements.push_back({nft::lease_key(lease.mac, lease.address)});
   }

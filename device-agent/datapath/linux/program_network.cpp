@@ -100,9 +100,13 @@ RuleBuilder dhcp(std::string comment, std::uint16_t from, std::uint16_t to, char
   return rule;
 }
 
+// Of VMs whose addresses nobody told: others need none, and what they were leased would stay when
+// they go.
 Rule learn_lease() {
   RuleBuilder rule = dhcp("lease", 67, 68, 5);  // DHCPACK
-  return rule.binding(kDhcpClientMac, kDhcpYourAddress)
+  return rule.load(kDhcpClientMac, 0)
+      .in_set(kUnaddressed, 0)
+      .binding(kDhcpClientMac, kDhcpYourAddress)
       .add(Update{UpdateKind::update, std::string(kLeases), 0})
       .done();
 }
