@@ -172,7 +172,9 @@ struct DeviceStore::Impl {
     });
     store::each_row(database, kMember, [&](const Statement& row) {
       const MemberKey key{store::vnid_column(row, 1), row.text(2)};
-      out.members[{row.text(0), key}] = store::read_vm(row, key.vm, 3);
+      VmPtr vm = store::read_vm(row, key.vm, 3);
+      // Rows come in the order of the map.
+      out.members.insert_or_assign(out.members.end(), {row.text(0), key}, std::move(vm));
     });
     check(out);
     return out;
@@ -194,8 +196,11 @@ struct DeviceStore::Impl {
                           ", of which the policy or the server is missing");
       }
     }
+    DeviceChanges::Claim known;  // that of the VM before, which most often is that of this one
     for (const auto& [member, vm] : all.members) {
-      if (!all.claims.contains({member.server, member.key.vnid})) {
+      if (member.server == known.server && member.key.vnid == known.vnid) continue;
+      known = {member.server, member.key.vnid};
+      if (!all.claims.contains(known)) {
         throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server);
       }
     }

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <string>
 
 #include "common/core/sha256.h"
@@ -12,14 +13,16 @@ namespace {
 
 template <class T>
 void append(std::string& out, char type, T number) {
-  out += type;
+  std::array<char, 1 + sizeof(T)> bytes{type};
   for (std::size_t i = 0; i < sizeof(T); ++i) {
-    out += static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i));
+    bytes[1 + i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i));
   }
+  out.append(bytes.data(), bytes.size());
 }
 
 void sql_checksum(sqlite3_context* context, int count, sqlite3_value** values) {
   std::string bytes;
+  bytes.reserve(256);  // most rows fit
   for (int i = 0; i < count; ++i) {
     sqlite3_value* value = values[i];
     if (sqlite3_value_type(value) == SQLITE_INTEGER) {
