@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,8 +13,6 @@ SIMULATION = BUILD / "tests" / "simulation" / "tenet-simulation"
 def build() -> None:
     """Build it, in the folder that the demo uses too."""
     configure = ["cmake", "--preset", "release", "-DTENET_TESTS=ON"]
-    if shutil.which("ccache"):
-        configure.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
     make = ["cmake", "--build", str(BUILD), "--target", "tenet-simulation"]
     for command in (configure, make):
         subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
