@@ -522,6 +522,7 @@ void DeviceCore::load(const DeviceChanges& everything) {
   for (const auto& [server, contact] : everything.servers) servers_[server].contact = contact;
   for (const auto& [vnid, policy] : everything.policies) put_policy(vnid, policy);
   for (const auto& [claim, present] : everything.claims) put_claim(claim.server, claim.vnid, true);
+  macs_.reserve(everything.members.size());
   for (const auto& [member, vm] : everything.members) {
     put_vm(member.server, member.key.vnid, member.key.vm, vm);
   }

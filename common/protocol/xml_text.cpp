@@ -1,6 +1,7 @@
 #include "common/protocol/xml_text.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <pugixml.hpp>
 #include <sstream>
@@ -54,7 +55,10 @@ class Reader {
     }
     Scope scope{outer};
     Element out;
-    for (const pugi::xml_attribute& a : node.attributes()) {
+    const auto attributes = node.attributes();
+    out.attributes.reserve(
+        static_cast<std::size_t>(std::distance(attributes.begin(), attributes.end())));
+    for (const pugi::xml_attribute& a : attributes) {
       const std::string name = a.name();
       if (!all_allowed(name) || !all_allowed(a.value())) return forbidden(node);
       if (name == "xmlns") {

@@ -17,6 +17,8 @@ Element to_element(const gloox::Tag& tag, const std::string& xmlns) {
   const std::string* declared = declared_default(tag);
   const std::string& inherited = declared != nullptr ? *declared : xmlns;
   Element out{tag.name(), tag.prefix().empty() ? inherited : tag.xmlns(tag.prefix())};
+  out.attributes.reserve(tag.attributes().size());
+  out.children.reserve(tag.children().size());
   for (const gloox::Tag::Attribute* a : tag.attributes()) {
     if (a->prefix().empty()) {
       const bool declaration = a->name() == "xmlns" || a->name().starts_with("xmlns:");

@@ -215,6 +215,7 @@ Result<bool> LinuxDriver::load(nft::Parts& parts) {
   const auto known = std::exchange(generation_, std::nullopt);
   std::uint32_t transactions = 0;
   std::future<Answer> on_its_way;
+  std::size_t bytes = 0;
   const auto arrive = [&]() -> Result<bool> {
     if (!on_its_way.valid()) return true;
     const Answer refused = on_its_way.get();
@@ -223,9 +224,11 @@ Result<bool> LinuxDriver::load(nft::Parts& parts) {
   };
   for (std::size_t size = 2 * kFirstPart; !parts.done(); size *= 2) {
     NetlinkMessages messages;
+    messages.reserve(2 * bytes);
     nft::put_begin(messages);
     nft::put_part(messages, nft::bridge_table(), parts.next(size));
     nft::put_end(messages);
+    bytes = messages.size();
     if (auto taken = arrive(); !taken || !*taken) return taken;
     ++transactions;
     on_its_way = std::async(

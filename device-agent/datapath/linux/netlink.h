@@ -19,6 +19,7 @@ class NetlinkMessages {
  public:
   // Appends a message of at most `kMaxMessage` bytes: `write` fills it, headers included.
   void append(const std::function<void(char* buffer, std::uint32_t sequence)>& write);
+  void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   const char* data() const { return bytes_.data(); }
   std::size_t size() const { return bytes_.size(); }
 
