@@ -11,6 +11,7 @@ if(TENET_SANITIZE)
   # The bounds of vectors and strings.
   target_compile_definitions(tenet-options INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
+
 # tenet_library(NAME SOURCES... LINK libraries... LINK_PRIVATE libraries...)
 function(tenet_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LINK_PRIVATE" ${ARGN})

@@ -196,11 +196,12 @@ struct DeviceStore::Impl {
                           ", of which the policy or the server is missing");
       }
     }
-    DeviceChanges::Claim known;  // that of the VM before, which most often is that of this one
+    std::optional<DeviceChanges::Claim>
+        known;  // that of the VM before, which most often is that of this one
     for (const auto& [member, vm] : all.members) {
-      if (member.server == known.server && member.key.vnid == known.vnid) continue;
+      if (known && member.server == known->server && member.key.vnid == known->vnid) continue;
       known = {member.server, member.key.vnid};
-      if (!all.claims.contains(known)) {
+      if (!all.claims.contains(*known)) {
         throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server);
       }
     }

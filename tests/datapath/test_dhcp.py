@@ -125,10 +125,10 @@ class Dhcp(DatapathTest):
         self.reboot()
         self.assertEqual(self.client.ping(self.outside.ip4), 3, "as of the last look")
 
-    def lease_beside_rogue(self) -> tuple[VmHost, Packet]:
+    def lease_beside_rogue(self, ip: str = "") -> tuple[VmHost, Packet]:
         """The client has its lease. Returns what passes in any case: somebody and his frame."""
         self.network(4096, SNOOPING)
-        self.associate(self.client, ip="")
+        self.associate(self.client, ip=ip)
         self.associate(self.rogue)
         DhcpServer(self.outside, LEASED, LEASED, self.lab.folder)
         self.assertEqual(lease(self.client, self.lab.folder), LEASED)
@@ -195,15 +195,9 @@ class Dhcp(DatapathTest):
 
     def test_a_vm_with_addresses_leaves_no_lease_behind(self) -> None:
         client, outside = self.client, self.outside
-        self.network(4096, SNOOPING)
-        self.associate(self.rogue)
-        fine = self.rogue, udp(self.rogue, outside)
-        self.associate(client, ip="10.0.0.7")
-        DhcpServer(outside, LEASED, LEASED, self.lab.folder)
-        self.assertEqual(lease(client, self.lab.folder), LEASED)
+        fine = self.lease_beside_rogue(ip="10.0.0.7")
         self.remove(client)
         self.associate(client, ip="", vm="heir")  # whose MAC is the same
-        client.addresses = [ip_interface(f"{LEASED}/16")]  # just to write frames with
         self.drops(client, outside, (udp(client, outside), arp(client, outside)), "inherited", fine)
 
     def test_registered_addresses_need_no_lease(self) -> None:

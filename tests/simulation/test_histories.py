@@ -1,4 +1,4 @@
-"""Histories with every kind of fault: every law holds after every event."""
+"""Thousands of histories with every kind of fault: every law holds after every event."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import unittest
 
 from .optimized import SIMULATION, build
 
-SEEDS = int(os.environ.get("TENET_HISTORIES", "1000"))
+SEEDS = int(os.environ.get("TENET_HISTORIES", "2000"))
 FIRST = int(os.environ.get("TENET_FIRST_SEED", "1"))
 
 

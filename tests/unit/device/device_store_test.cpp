@@ -277,6 +277,8 @@ TEST_F(DeviceStoreTest, Law8_DamagedRowsAreTold) {
       {"DELETE FROM policy", "4096"},
       {"DELETE FROM server", "a@x"},
       {"DELETE FROM claim", "no claim"},
+      {"UPDATE member SET server='b@x'", "no claim of server b@x"},
+      {"UPDATE member SET server='', vnid=0", "no claim"},
   };
   for (const auto& [sql, culprit] : damages) {
     TearDown();
