@@ -11,9 +11,9 @@
 
 #include "common/core/error.h"
 #include "common/core/jid.h"
+#include "common/net/timer.h"
 #include "common/protocol/data_form.h"
 #include "common/xmpp/session.h"
-#include "common/xmpp/timer.h"
 
 namespace tenet::console {
 
@@ -76,7 +76,7 @@ class AdhocClient {
 
   xmpp::Session& session_;
   std::chrono::milliseconds timeout_;
-  xmpp::Timer pause_;
+  net::Timer pause_;
 };
 
 }  // namespace tenet::console

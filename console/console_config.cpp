@@ -5,9 +5,9 @@
 #include <fstream>
 
 #include "common/core/text.h"
+#include "common/net/random.h"
 #include "common/runtime/agent_config.h"
 #include "common/runtime/config.h"
-#include "common/xmpp/random.h"
 #include "console/endpoint.h"
 
 namespace tenet::console {
@@ -102,7 +102,7 @@ Result<Jid> own_jid(const std::string& text, const std::string& config_path) {
   if (jid->local().empty()) {
     return fail(Code::configuration, "'" + text + "' is no account; write user@domain");
   }
-  return jid->with_resource("tenetctl-" + xmpp::random_id().substr(0, 12));
+  return jid->with_resource("tenetctl-" + net::random_id().substr(0, 12));
 }
 
 // From the most particular source that has one.

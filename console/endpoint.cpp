@@ -4,20 +4,20 @@
 
 namespace tenet::console {
 
-Result<xmpp::TlsMode> parse_tls_mode(std::string_view name) {
-  if (name == "starttls") return xmpp::TlsMode::starttls;
-  if (name == "direct") return xmpp::TlsMode::direct;
-  if (name == "plaintext") return xmpp::TlsMode::plaintext;
+Result<net::TlsMode> parse_tls_mode(std::string_view name) {
+  if (name == "starttls") return net::TlsMode::starttls;
+  if (name == "direct") return net::TlsMode::direct;
+  if (name == "plaintext") return net::TlsMode::plaintext;
   return fail(Code::configuration,
               "'" + std::string(name) + "' is no TLS mode; write starttls, direct or plaintext");
 }
 
-Result<xmpp::Broker> parse_broker(std::string_view text) {
+Result<net::Broker> parse_broker(std::string_view text) {
   const auto bad = [&](const std::string& why) {
     return fail(Code::configuration, "the broker '" + std::string(text) + "': " + why +
                                          "; write HOST, HOST:PORT or HOST:PORT:direct");
   };
-  xmpp::Broker out;
+  net::Broker out;
   std::string_view rest = text;
   if (rest.starts_with('[')) {
     const auto end = rest.find(']');
@@ -48,7 +48,7 @@ Result<xmpp::Broker> parse_broker(std::string_view text) {
       out.tls = *mode;
     }
   }
-  if (!has_port && out.tls == xmpp::TlsMode::direct) out.port = 5223;
+  if (!has_port && out.tls == net::TlsMode::direct) out.port = 5223;
   return out;
 }
 

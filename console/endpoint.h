@@ -10,9 +10,9 @@ namespace tenet::console {
 
 // HOST[:PORT][:starttls|direct|plaintext]; an IPv6 address stands in brackets. Without a port:
 // 5222, or 5223 for direct TLS. Errors: configuration, naming the text.
-Result<xmpp::Broker> parse_broker(std::string_view text);
+Result<net::Broker> parse_broker(std::string_view text);
 
 // The mode of that name: starttls, direct or plaintext. Errors: configuration.
-Result<xmpp::TlsMode> parse_tls_mode(std::string_view name);
+Result<net::TlsMode> parse_tls_mode(std::string_view name);
 
 }  // namespace tenet::console

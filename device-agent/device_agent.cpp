@@ -6,10 +6,10 @@
 
 #include "common/core/shadow.h"
 #include "common/core/text.h"
+#include "common/observe/log.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
-#include "common/runtime/log.h"
-#include "common/runtime/session_log.h"
+#include "common/xmpp/session_log.h"
 #include "device-agent/device_commands.h"
 
 namespace tenet::device {

@@ -8,15 +8,15 @@
 #include <string_view>
 #include <vector>
 
+#include "common/net/timer.h"
 #include "common/runtime/daemon.h"
 #include "common/xmpp/adhoc.h"
 #include "common/xmpp/session.h"
-#include "common/xmpp/timer.h"
+#include "device-agent/commit/commit_loop.h"
+#include "device-agent/commit/device_store.h"
+#include "device-agent/core/device_core.h"
 #include "device-agent/datapath/driver.h"
 #include "device-agent/device_config.h"
-#include "device-agent/device_core.h"
-#include "device-agent/device_store.h"
-#include "device-agent/rounds.h"
 
 namespace tenet::device {
 
@@ -60,8 +60,8 @@ class DeviceAgent {
   xmpp::Session session_;
   xmpp::AdhocCommands commands_;
   std::vector<Pending> pending_;
-  xmpp::Timer expiry_;
-  xmpp::Timer repair_timer_;
+  net::Timer expiry_;
+  net::Timer repair_timer_;
   std::chrono::steady_clock::time_point compared_;  // datapath and core, the last time
 };
 

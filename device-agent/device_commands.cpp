@@ -3,7 +3,7 @@
 #include "common/core/attributes.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "device-agent/explain.h"
+#include "device-agent/core/explain.h"
 
 namespace tenet::device {
 namespace {

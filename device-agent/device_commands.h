@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "common/xmpp/adhoc.h"
-#include "device-agent/device_core.h"
+#include "device-agent/core/device_core.h"
 
 namespace tenet::device {
 

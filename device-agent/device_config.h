@@ -9,11 +9,11 @@
 
 #include "common/core/error.h"
 #include "common/core/jid.h"
-#include "common/runtime/log.h"
+#include "common/observe/log.h"
 #include "common/xmpp/session.h"
-#include "device-agent/baseline.h"
-#include "device-agent/capacity.h"
-#include "device-agent/datapath/linux/linux_options.h"
+#include "device-agent/core/baseline.h"
+#include "device-agent/core/capacity.h"
+#include "device-agent/datapath/linux/kernel/linux_options.h"
 
 namespace tenet::device {
 

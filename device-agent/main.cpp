@@ -1,12 +1,12 @@
 // tenet-device-agent: reads the configuration, wires the parts, runs.
+#include "common/observe/log.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/log.h"
 #include "common/runtime/program.h"
-#include "device-agent/datapath/linux/linux_driver.h"
-#include "device-agent/datapath/record.h"
+#include "device-agent/commit/device_store.h"
+#include "device-agent/datapath/linux/kernel/linux_driver.h"
+#include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "device-agent/device_config.h"
-#include "device-agent/device_store.h"
 
 namespace tenet::device {
 namespace {

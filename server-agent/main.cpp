@@ -1,8 +1,8 @@
 // tenet-server-agent: reads the configuration, wires the parts, runs.
 #include <limits>
 
+#include "common/observe/log.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/log.h"
 #include "common/runtime/program.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <asio/post.hpp>
 
+#include "common/observe/log.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/names.h"
-#include "common/runtime/log.h"
-#include "common/runtime/session_log.h"
+#include "common/xmpp/session_log.h"
 
 namespace tenet::server {
 namespace {

@@ -11,11 +11,11 @@
 #include "common/runtime/daemon.h"
 #include "common/xmpp/adhoc.h"
 #include "common/xmpp/session.h"
-#include "server-agent/server_commands.h"
+#include "server-agent/core/server_core.h"
 #include "server-agent/server_config.h"
-#include "server-agent/server_core.h"
-#include "server-agent/server_store.h"
-#include "server-agent/write_ahead.h"
+#include "server-agent/sources/operators.h"
+#include "server-agent/store/server_store.h"
+#include "server-agent/store/write_ahead.h"
 
 namespace tenet::server {
 

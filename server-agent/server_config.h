@@ -9,7 +9,7 @@
 
 #include "common/core/error.h"
 #include "common/core/jid.h"
-#include "common/runtime/log.h"
+#include "common/observe/log.h"
 #include "common/xmpp/session.h"
 
 namespace tenet::server {

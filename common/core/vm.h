@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "common/core/address.h"
+#include "common/core/compact_string.h"
 #include "common/core/error.h"
-#include "common/core/rare_text.h"
 
 namespace tenet {
 

@@ -2,7 +2,7 @@
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "common/protocol/parts.h"
+#include "common/protocol/codec_common.h"
 #include "common/protocol/refusal.h"
 
 namespace tenet::protocol {

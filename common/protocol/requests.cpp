@@ -1,6 +1,6 @@
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "common/protocol/parts.h"
+#include "common/protocol/codec_common.h"
 #include "common/protocol/xml_text.h"
 
 namespace tenet::protocol {

@@ -10,10 +10,10 @@ namespace {
 
 const std::vector<std::string> kTlsModes{"starttls", "direct", "plaintext"};
 
-xmpp::TlsMode tls_mode(const std::string& name) {
-  if (name == "direct") return xmpp::TlsMode::direct;
-  if (name == "plaintext") return xmpp::TlsMode::plaintext;
-  return xmpp::TlsMode::starttls;
+net::TlsMode tls_mode(const std::string& name) {
+  if (name == "direct") return net::TlsMode::direct;
+  if (name == "plaintext") return net::TlsMode::plaintext;
+  return net::TlsMode::starttls;
 }
 
 // The first line of the file, so that passwords need not stand in the configuration.
@@ -40,10 +40,10 @@ std::string read_path(Section& section, std::string_view key) {
 
 void read_connection(Section& section, xmpp::SessionOptions& out) {
   for (Section& broker : section.tables("brokers")) {
-    xmpp::Broker b;
+    net::Broker b;
     b.host = broker.required_text("host");
     b.tls = tls_mode(broker.choice("tls", kTlsModes, "starttls"));
-    const std::uint16_t port = b.tls == xmpp::TlsMode::direct ? 5223 : 5222;
+    const std::uint16_t port = b.tls == net::TlsMode::direct ? 5223 : 5222;
     b.port = static_cast<std::uint16_t>(broker.number("port", port, 1, 65535));
     out.brokers.push_back(std::move(b));
   }

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
+#include "common/observe/log.h"
 #include "common/runtime/config.h"
-#include "common/runtime/log.h"
 #include "common/xmpp/session.h"
 
 namespace tenet::runtime {

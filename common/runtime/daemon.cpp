@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "common/runtime/log.h"
+#include "common/observe/log.h"
 
 namespace tenet::runtime {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "common/core/text.h"
+#include "common/net/random.h"
 #include "common/protocol/names.h"
-#include "common/xmpp/random.h"
 
 namespace tenet::xmpp {
 namespace {
@@ -227,7 +227,7 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
         responder->error(Error{Code::busy, "too many commands are open; try again later"});
         return;
       }
-      session = random_id();
+      session = net::random_id();
       sessions[session] = {iq.from, node, Clock::now() + kSessionLife};
     } else {
       const auto open = sessions.find(session);

@@ -3,17 +3,18 @@
 namespace tenet::xmpp {
 
 Connection::Connection(asio::io_context& io, ConnectionOptions options,
-                       std::unique_ptr<TlsEngine> tls, std::function<void(const Error&)> failed)
+                       std::unique_ptr<net::TlsEngine> tls,
+                       std::function<void(const Error&)> failed)
     : gloox::ConnectionBase(nullptr),
       options_(std::move(options)),
       tls_(std::move(tls)),
       failed_(std::move(failed)),
-      socket_(std::make_shared<Socket>(
+      socket_(std::make_shared<net::Socket>(
           io, options_.max_output_bytes,
-          SocketHandlers{.connected = [this] { tcp_connected(); },
-                         .data = [this](std::string_view data) { received(data); },
-                         .drained = options_.drained,
-                         .closed = [this](const Error& why) { lost(why); }})) {}
+          net::SocketHandlers{.connected = [this] { tcp_connected(); },
+                              .data = [this](std::string_view data) { received(data); },
+                              .drained = options_.drained,
+                              .closed = [this](const Error& why) { lost(why); }})) {}
 
 Connection::~Connection() {
   socket_->close(false);

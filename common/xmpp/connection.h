@@ -9,8 +9,8 @@
 #include <memory>
 #include <string>
 
-#include "common/xmpp/socket.h"
-#include "common/xmpp/tls_engine.h"
+#include "common/net/socket.h"
+#include "common/net/tls_engine.h"
 
 namespace tenet::xmpp {
 
@@ -27,7 +27,7 @@ class Connection : public gloox::ConnectionBase {
  public:
   // Direct TLS (XEP-0368) if `tls` is given: connected means that the handshake is done. `failed`
   // learns the reason before gloox learns of the disconnect.
-  Connection(asio::io_context& io, ConnectionOptions options, std::unique_ptr<TlsEngine> tls,
+  Connection(asio::io_context& io, ConnectionOptions options, std::unique_ptr<net::TlsEngine> tls,
              std::function<void(const Error&)> failed);
   ~Connection() override;
 
@@ -50,9 +50,9 @@ class Connection : public gloox::ConnectionBase {
   void flush_tls();
 
   ConnectionOptions options_;
-  std::unique_ptr<TlsEngine> tls_;
+  std::unique_ptr<net::TlsEngine> tls_;
   std::function<void(const Error&)> failed_;
-  std::shared_ptr<Socket> socket_;
+  std::shared_ptr<net::Socket> socket_;
 };
 
 }  // namespace tenet::xmpp

@@ -2,7 +2,7 @@
 
 namespace tenet::xmpp {
 
-GlooxTls::GlooxTls(gloox::TLSHandler* handler, std::unique_ptr<TlsEngine> engine,
+GlooxTls::GlooxTls(gloox::TLSHandler* handler, std::unique_ptr<net::TlsEngine> engine,
                    std::function<void(const Error&)> failed)
     : gloox::TLSBase(handler, std::string()),
       engine_(std::move(engine)),

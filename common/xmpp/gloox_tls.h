@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "common/xmpp/tls_engine.h"
+#include "common/net/tls_engine.h"
 
 namespace tenet::xmpp {
 
@@ -16,7 +16,7 @@ class GlooxTls : public gloox::TLSBase {
  public:
   // `failed` learns the reason when TLS breaks; before the handshake's end gloox is told as well,
   // later it cannot be, and `failed` has to see to the disconnect.
-  GlooxTls(gloox::TLSHandler* handler, std::unique_ptr<TlsEngine> engine,
+  GlooxTls(gloox::TLSHandler* handler, std::unique_ptr<net::TlsEngine> engine,
            std::function<void(const Error&)> failed);
 
   bool handshake() override;
@@ -39,7 +39,7 @@ class GlooxTls : public gloox::TLSBase {
   void fail_with(const Error& why);
 
   // One handshake only. Unlike gloox, which reuses the object, we make one per connection.
-  std::unique_ptr<TlsEngine> engine_;
+  std::unique_ptr<net::TlsEngine> engine_;
   std::function<void(const Error&)> failed_;
   bool active_ = false;
 };

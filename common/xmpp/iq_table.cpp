@@ -1,11 +1,11 @@
 #include "common/xmpp/iq_table.h"
 
-#include "common/xmpp/random.h"
+#include "common/net/random.h"
 
 namespace tenet::xmpp {
 
 std::string IqTable::add(Jid to, Time deadline, Reply reply) {
-  std::string id = random_id();
+  std::string id = net::random_id();
   deadlines_.emplace(deadline, id);
   pending_.emplace(id, Pending{std::move(to), deadline, std::move(reply)});
   return id;

@@ -7,16 +7,16 @@
 #include <map>
 #include <utility>
 
+#include "common/net/backoff.h"
+#include "common/net/random.h"
+#include "common/net/resolver.h"
+#include "common/net/timer.h"
 #include "common/protocol/names.h"
 #include "common/protocol/refusal.h"
-#include "common/xmpp/backoff.h"
 #include "common/xmpp/disco.h"
 #include "common/xmpp/iq_router.h"
 #include "common/xmpp/iq_table.h"
-#include "common/xmpp/random.h"
-#include "common/xmpp/resolver.h"
 #include "common/xmpp/stream.h"
-#include "common/xmpp/timer.h"
 #include "common/xmpp/xml.h"
 
 namespace tenet::xmpp {
@@ -109,15 +109,15 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   IqTable table;
   std::deque<Waiting> waiting;  // for output to drain
   IqRouter router;
-  Resolver resolver;
-  Backoff backoff;
-  Timer retry;
-  Timer attempt;
-  Timer keepalive;
-  Timer expiry;
-  Timer stop_timer;
+  net::Resolver resolver;
+  net::Backoff backoff;
+  net::Timer retry;
+  net::Timer attempt;
+  net::Timer keepalive;
+  net::Timer expiry;
+  net::Timer stop_timer;
   std::unique_ptr<Stream> stream;
-  std::vector<Broker> round;
+  std::vector<net::Broker> round;
   std::size_t next = 0;     // of round
   unsigned steps = 0;       // of the login that the broker has answered
   bool round_slow = false;  // some broker of the round refused us for good
@@ -142,12 +142,12 @@ void Session::Impl::begin_round() {
     round = options.brokers;
     return next_broker();
   }
-  resolver.find(options.jid.domain(), [this](Result<std::vector<Broker>> found) {
+  resolver.find(options.jid.domain(), [this](Result<std::vector<net::Broker>> found) {
     if (!running || dead) return;  // `this` owns the resolver, which forgets us with it
     if (!found) {
       const auto self = shared_from_this();
       handlers.offline(found.error());
-      if (running && !dead) wait(backoff.failed(true, random_fraction()));
+      if (running && !dead) wait(backoff.failed(true, net::random_fraction()));
       return;
     }
     round = std::move(*found);
@@ -156,7 +156,7 @@ void Session::Impl::begin_round() {
 }
 
 void Session::Impl::next_broker() {
-  const Broker& broker = round[next++];
+  const net::Broker& broker = round[next++];
   const std::weak_ptr<Impl> weak = weak_from_this();
   StreamHandlers events;
   events.step = [weak] {
@@ -188,7 +188,7 @@ void Session::Impl::next_broker() {
 // answers gives the next one the whole time.
 void Session::Impl::await_step() {
   attempt.after(options.connect_timeout, [this] {
-    const Broker broker = round[next - 1];
+    const net::Broker broker = round[next - 1];
     drop({Code::timeout,
           "no answer while " + std::string(stream->stage()) + " " + broker.host + ":" +
               std::to_string(broker.port) + " for " +
@@ -226,9 +226,9 @@ void Session::Impl::closed(const StreamEnd& end) {
   // Who let us in once will do so again: ejabberd, while it starts, knows no account yet.
   round_slow = round_slow || (copy.slow && !admitted);
   if (was_online) {
-    wait(backoff.lost(since(online_since), copy.slow, random_fraction()));
+    wait(backoff.lost(since(online_since), copy.slow, net::random_fraction()));
   } else if (!more) {
-    wait(backoff.failed(round_slow, random_fraction()));
+    wait(backoff.failed(round_slow, net::random_fraction()));
   }
   handlers.offline(copy.why);
   fail_requests(copy.why.text);
@@ -276,7 +276,7 @@ void Session::Impl::shutdown() {
   dead = true;
   running = online = false;
   stream.reset();
-  for (Timer* timer : {&retry, &attempt, &keepalive, &expiry, &stop_timer}) timer->cancel();
+  for (net::Timer* timer : {&retry, &attempt, &keepalive, &expiry, &stop_timer}) timer->cancel();
   table.take_all();
   waiting.clear();
   stopped.clear();

@@ -13,27 +13,16 @@
 #include "common/core/element.h"
 #include "common/core/error.h"
 #include "common/core/jid.h"
+#include "common/net/broker.h"
 
 namespace tenet::xmpp {
-
-enum class TlsMode {
-  starttls,   // RFC 6120 section 5, required: no TLS, no login
-  direct,     // XEP-0368
-  plaintext,  // loopback only; refused towards any other address
-};
-
-struct Broker {
-  std::string host;
-  std::uint16_t port = 5222;
-  TlsMode tls = TlsMode::starttls;
-};
 
 struct SessionOptions {
   Jid jid;                    // with a resource
   std::string password = {};  // empty: SASL EXTERNAL with the client certificate
   // Tried in order, one after the other. Empty: SRV records of the JID's domain (RFC 6120 section
   // 3.2, XEP-0368), else the domain itself on port 5222 (starttls).
-  std::vector<Broker> brokers = {};
+  std::vector<net::Broker> brokers = {};
   std::string ca_file = {};           // PEM; empty: the system's trust store
   std::string certificate_file = {};  // PEM, client certificate and key for SASL EXTERNAL
   std::string key_file = {};

@@ -12,10 +12,10 @@
 #include <optional>
 #include <utility>
 
+#include "common/net/random.h"
 #include "common/xmpp/connection.h"
 #include "common/xmpp/features.h"
 #include "common/xmpp/gloox_tls.h"
-#include "common/xmpp/random.h"
 #include "common/xmpp/stream_guard.h"
 #include "common/xmpp/tag.h"
 #include "common/xmpp/trace.h"
@@ -27,7 +27,7 @@ namespace {
 constexpr const char* kStreamNs = "http://etherx.jabber.org/streams";
 constexpr const char* kSaslNs = "urn:ietf:params:xml:ns:xmpp-sasl";
 
-std::string name_of(const Broker& broker) {
+std::string name_of(const net::Broker& broker) {
   return broker.host + ":" + std::to_string(broker.port);
 }
 
@@ -53,7 +53,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
                              public gloox::ConnectionListener,
                              public gloox::LogHandler {
  public:
-  Client(asio::io_context& io, const SessionOptions& options, const Broker& broker,
+  Client(asio::io_context& io, const SessionOptions& options, const net::Broker& broker,
          StreamHandlers handlers);
   ~Client() override;
 
@@ -94,7 +94,7 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
 
   asio::io_context& io_;
   const SessionOptions options_;
-  const Broker broker_;
+  const net::Broker broker_;
   StreamHandlers handlers_;
   StreamGuard guard_;
   Connection* connection_ = nullptr;  // gloox owns it
@@ -109,8 +109,8 @@ class Stream::Client final : public std::enable_shared_from_this<Stream::Client>
   bool detached_ = false;
 };
 
-Stream::Client::Client(asio::io_context& io, const SessionOptions& options, const Broker& broker,
-                       StreamHandlers handlers)
+Stream::Client::Client(asio::io_context& io, const SessionOptions& options,
+                       const net::Broker& broker, StreamHandlers handlers)
     : gloox::Client(gloox::JID(options.jid.text()), options.password),
       io_(io),
       options_(options),
@@ -118,10 +118,10 @@ Stream::Client::Client(asio::io_context& io, const SessionOptions& options, cons
       handlers_(std::move(handlers)),
       guard_(options.max_stanza_bytes, options.max_depth) {
   // gloox has just seeded it with the time, and takes its SCRAM nonce from it.
-  std::srand(random_bits());
+  std::srand(net::random_bits());
   disableRoster();
   setCompression(false);
-  setTls(broker.tls == TlsMode::starttls ? gloox::TLSRequired : gloox::TLSDisabled);
+  setTls(broker.tls == net::TlsMode::starttls ? gloox::TLSRequired : gloox::TLSDisabled);
   if (options.password.empty()) {
     setSASLMechanisms(gloox::SaslMechExternal);
     setClientCert("used by TlsEngine", "used by TlsEngine");  // else gloox tries no EXTERNAL
@@ -154,24 +154,24 @@ void Stream::Client::open() {
 // TLS and the connection, as gloox's own are of no use.
 Result<void> Stream::Client::prepare() {
   const auto failed = [this](const Error& why) { end_with(why); };
-  std::unique_ptr<TlsEngine> engine;
-  if (broker_.tls != TlsMode::plaintext) {
-    auto made = TlsEngine::create({.domain = options_.jid.domain(),
-                                   .ca_file = options_.ca_file,
-                                   .certificate_file = options_.certificate_file,
-                                   .key_file = options_.key_file,
-                                   .alpn = broker_.tls == TlsMode::direct});
+  std::unique_ptr<net::TlsEngine> engine;
+  if (broker_.tls != net::TlsMode::plaintext) {
+    auto made = net::TlsEngine::create({.domain = options_.jid.domain(),
+                                        .ca_file = options_.ca_file,
+                                        .certificate_file = options_.certificate_file,
+                                        .key_file = options_.key_file,
+                                        .alpn = broker_.tls == net::TlsMode::direct});
     if (!made) return fail(made.error());
     engine = std::move(*made);
   }
-  if (broker_.tls == TlsMode::starttls) {
+  if (broker_.tls == net::TlsMode::starttls) {
     setEncryptionImpl(new GlooxTls(this, std::move(engine), failed));
   }
   auto connection = std::make_unique<Connection>(
       io_,
       ConnectionOptions{.host = broker_.host,
                         .port = broker_.port,
-                        .loopback_only = broker_.tls == TlsMode::plaintext,
+                        .loopback_only = broker_.tls == net::TlsMode::plaintext,
                         .max_output_bytes = options_.max_output_bytes,
                         .limit = options_.connect_timeout,
                         .drained =
@@ -192,8 +192,8 @@ void Stream::Client::detach() {
 
 std::string_view Stream::Client::stage() const {
   if (state() != gloox::StateConnected) return "connecting to";
-  return broker_.tls == TlsMode::starttls && !m_encryptionActive ? "negotiating TLS with"
-                                                                 : "logging in at";
+  return broker_.tls == net::TlsMode::starttls && !m_encryptionActive ? "negotiating TLS with"
+                                                                      : "logging in at";
 }
 
 void Stream::Client::transmit(const std::string& xml) {
@@ -305,7 +305,7 @@ bool Stream::Client::may_proceed(const gloox::Tag& tag) {
   const std::string xmlns = tag.xmlns();
   if (name == "features" && xmlns == kStreamNs) {
     const LoginState login{
-        .needs_tls = broker_.tls == TlsMode::starttls && !m_encryptionActive,
+        .needs_tls = broker_.tls == net::TlsMode::starttls && !m_encryptionActive,
         .authenticated = m_authed,
         .password = !options_.password.empty(),
         .channel_binding = m_encryptionActive && m_encryption->hasChannelBinding()};
@@ -405,7 +405,7 @@ void Stream::Client::handleLog(gloox::LogLevel, gloox::LogArea, const std::strin
   if (!detached_) handlers_.trace("out", traceable(xml));
 }
 
-Stream::Stream(asio::io_context& io, const SessionOptions& options, const Broker& broker,
+Stream::Stream(asio::io_context& io, const SessionOptions& options, const net::Broker& broker,
                StreamHandlers handlers)
     : io_(io), client_(std::make_shared<Client>(io, options, broker, std::move(handlers))) {}
 

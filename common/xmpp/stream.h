@@ -31,7 +31,7 @@ struct StreamHandlers {
 // may be destroyed at any time, within its own handlers too. It calls no handler from then on.
 class Stream {
  public:
-  Stream(asio::io_context& io, const SessionOptions& options, const Broker& broker,
+  Stream(asio::io_context& io, const SessionOptions& options, const net::Broker& broker,
          StreamHandlers handlers);
   ~Stream();  // closes the connection without ceremony
   Stream(const Stream&) = delete;

@@ -20,9 +20,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/core/text.h"
+#include "common/observe/log.h"
 #include "common/protocol/codec.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/log.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
 #include "tests/load/enforced.h"

@@ -10,8 +10,8 @@
 
 #include "common/core/intent.h"
 #include "common/protocol/codec.h"
-#include "device-agent/baseline.h"
-#include "device-agent/explain.h"
+#include "device-agent/core/baseline.h"
+#include "device-agent/core/explain.h"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include "common/protocol/xml_text.h"
 #include "common/xmpp/xml.h"
 #include "device-agent/device_commands.h"
-#include "server-agent/server_commands.h"
+#include "server-agent/sources/operators.h"
 #include "tests/fuzz/target.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::fuzz {
 namespace {

@@ -2,7 +2,7 @@
 #include "device-agent/device_config.h"
 
 #include "tests/fuzz/target.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::fuzz {
 namespace {

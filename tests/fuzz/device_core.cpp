@@ -1,12 +1,12 @@
 // The device's core under any sequence of messages of a small world (tests/property/small_world.h):
 // its laws hold after each of them.
-#include "device-agent/device_core.h"
+#include "device-agent/core/device_core.h"
 
 #include <algorithm>
 #include <map>
 
 #include "tests/fuzz/target.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::fuzz {
 namespace {

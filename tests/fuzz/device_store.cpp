@@ -1,13 +1,13 @@
 // A damaged store of a device agent: it is refused with a reason, or what it gives is consistent,
 // holds no policy that nobody sent, and goes on working.
-#include "device-agent/device_store.h"
+#include "device-agent/commit/device_store.h"
 
 #include <algorithm>
 #include <array>
 #include <vector>
 
 #include "tests/fuzz/damage.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::fuzz {
 namespace {

@@ -1,12 +1,12 @@
 // A damaged store of a server agent: it is refused with a reason, or what it gives holds no policy
 // that nobody wanted, and goes on working.
-#include "server-agent/server_store.h"
+#include "server-agent/store/server_store.h"
 
 #include <array>
 
-#include "server-agent/server_core.h"
+#include "server-agent/core/server_core.h"
 #include "tests/fuzz/damage.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::fuzz {
 namespace {

@@ -1,4 +1,7 @@
-"""Keeps each library in its folder: no gloox outside common/xmpp, and so on.
+"""Keeps each library in its folder, and the deciding folders free of I/O.
+
+A folder that decides reaches no I/O through any chain of our own headers, so that it does not
+matter where a value that it needs is declared.
 
 usage: includes.py ROOT; exits with 1 and names each forbidden include.
 """
@@ -9,81 +12,86 @@ import re
 import sys
 from pathlib import Path
 
-# What an include begins with, and where it may stand.
+# What an include begins with, and the folders where it may stand.
 CONFINED = {
-    r"gloox/": ["common/xmpp/", "tests/unit/xmpp/", "tests/fuzz/stream.", "tests/bench/bare"],
-    r"sqlite3\.h": ["common/store/", "tests/power/memory_vfs.cpp", "tests/bench/floor"],
+    r"gloox/": ["common/xmpp/", "tests/unit/xmpp/", "tests/fuzz/xmpp/", "tests/bench/bare/"],
+    r"sqlite3\.h": ["common/store/", "tests/power/vfs/", "tests/bench/floor/"],
     r"pugixml\.hpp": ["common/protocol/"],
-    r"(libnftables|libmnl|libnftnl|netlink|linux/netfilter)": ["device-agent/datapath/linux/", "tests/bench/floor"],
+    r"(libnftables|libmnl|libnftnl)": ["device-agent/datapath/linux/kernel/", "tests/bench/floor/"],
+    r"linux/netfilter": ["device-agent/datapath/linux/", "tests/bench/floor/"],
     r"toml\+\+": ["common/runtime/"],
-    r"spdlog/": ["common/runtime/"],
-    r"ares\.h": ["common/xmpp/"],
+    r"spdlog/": ["common/observe/"],
+    r"ares\.h": ["common/net/"],
+    r"openssl/": ["common/core/", "common/net/", "common/xmpp/", "tests/unit/net/"],
     r"systemd/": ["common/runtime/"],
 }
-# The pure parts see no I/O at all.
+# These see no I/O at all.
 PURE = [
     "common/core/",
-    "server-agent/server_core",
-    "server-agent/desired",
-    "server-agent/plan",
-    "server-agent/refusals",
-    "server-agent/device_link",
-    "server-agent/device_set",
-    "server-agent/effects",
-    "server-agent/key",
-    "server-agent/under_way",
-    "server-agent/sync_walk",
-    "device-agent/device_core",
-    "device-agent/baseline",
-    "device-agent/capacity",
-    "device-agent/explain",
-    "device-agent/datapath/driver",
-    "device-agent/datapath/linux/expression.",
-    "device-agent/datapath/linux/layout.",
-    "device-agent/datapath/linux/parts.",
-    "device-agent/datapath/linux/program",
-    "device-agent/datapath/linux/rule_builder.",
-    "device-agent/datapath/linux/segment_plan.",
-    "device-agent/datapath/linux/table.",
+    "common/protocol/",
+    "server-agent/core/",
+    "device-agent/core/",
+    "device-agent/datapath/linux/program/",
 ]
 IMPURE = re.compile(
-    r"asio|libmnl|libnftnl|common/(xmpp|store|runtime)/|<sys/|<unistd\.h>"
-    r"|<(filesystem|fstream|future|iostream|mutex|random|thread)(\.h)?>"
+    r"<(asio|gloox|libmnl|libnftnl|sqlite3|spdlog|systemd|sys/|unistd\.h|netinet/)"
+    r"|<common/(net|observe|runtime|store|xmpp)/"
+    r"|<(filesystem|fstream|future|iostream|mutex|random|thread|atomic)(\.h)?>"
 )
 FOLDERS = ["common", "server-agent", "device-agent", "console", "tests"]
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
-# Public headers of the XMPP folder show no gloox type either.
-OPEN_HEADERS = ["common/xmpp/session.h", "common/xmpp/adhoc.h"]
+
+Includes = dict[str, list[tuple[int, str]]]
 
 
-def problems(root: Path) -> list[str]:
-    """Every forbidden include, as file:line: text."""
-    found = []
+def read(root: Path) -> Includes:
+    """By file, the line and the name of each include."""
+    found: Includes = {}
     for folder in FOLDERS:
         for file in sorted((root / folder).rglob("*")):
             if file.suffix not in (".h", ".cpp"):
                 continue
-            name = file.relative_to(root).as_posix()
-            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-                match = INCLUDE.match(line)
-                if match and (why := forbidden(name, match[1])):
-                    found.append(f"{name}:{number}: {match[1]} {why}")
+            lines = file.read_text(encoding="utf-8").splitlines()
+            numbered = ((number, INCLUDE.match(line)) for number, line in enumerate(lines, 1))
+            found[file.relative_to(root).as_posix()] = [(n, m[1]) for n, m in numbered if m]
     return found
 
 
-def forbidden(name: str, header: str) -> str:
+def misplaced(name: str, header: str) -> str:
     """Why that file may not include that header; nothing if it may."""
     for pattern, homes in CONFINED.items():
         if re.match(pattern, header) and not any(name.startswith(home) for home in homes):
             return f"belongs in {homes[0]}"
-    if name in OPEN_HEADERS and header.startswith("gloox/"):
-        return "must not show in a public header"
-    if any(name.startswith(pure) for pure in PURE) and IMPURE.search(f"<{header}>"):
-        return "is I/O, and this file is pure"
     return ""
 
 
+def impure_chain(name: str, includes: Includes, seen: set[str]) -> list[str]:
+    """The headers by which a file reaches I/O, the last one being that I/O; none if it does not."""
+    for _, header in includes.get(name, []):
+        if IMPURE.match(f"<{header}>"):
+            return [header]
+        if header in seen:
+            continue
+        seen.add(header)
+        if chain := impure_chain(header, includes, seen):
+            return [header, *chain]
+    return []
+
+
+def problems(includes: Includes) -> list[str]:
+    """Every forbidden include, as file:line: text, and every pure file that reaches I/O."""
+    found = []
+    for name, lines in includes.items():
+        for number, header in lines:
+            if why := misplaced(name, header):
+                found.append(f"{name}:{number}: {header} {why}")
+        if any(name.startswith(folder) for folder in PURE):
+            if chain := impure_chain(name, includes, set()):
+                found.append(f"{name}: decides, and reaches I/O by {' -> '.join(chain)}")
+    return found
+
+
 if __name__ == "__main__":
-    bad = problems(Path(sys.argv[1]))
+    bad = problems(read(Path(sys.argv[1])))
     print("\n".join(bad) or "no forbidden include")
     sys.exit(1 if bad else 0)

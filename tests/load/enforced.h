@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "server-agent/effects.h"
+#include "server-agent/core/effects.h"
 
 namespace tenet::load {
 

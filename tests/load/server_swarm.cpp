@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "common/observe/log.h"
 #include "common/protocol/codec.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/log.h"
 #include "server-agent/server_agent.h"
 #include "server-agent/server_config.h"
 #include "tests/load/enforced.h"

@@ -3,10 +3,10 @@
 #include <memory>
 #include <string>
 
+#include "common/observe/log.h"
 #include "common/runtime/daemon.h"
-#include "common/runtime/log.h"
 #include "common/runtime/program.h"
-#include "device-agent/datapath/record.h"
+#include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "tests/load/swarm.h"
 

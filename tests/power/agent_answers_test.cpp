@@ -2,7 +2,7 @@
 // answer is what a broker hears; the disk fails, or loses its power as soon as the answer is heard.
 #include <gtest/gtest.h>
 
-#include "device-agent/datapath/record.h"
+#include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "server-agent/server_agent.h"
 #include "tests/power/device_story.h"
@@ -24,7 +24,7 @@ class AgentAnswersTest : public ::testing::Test {
 
   xmpp::SessionOptions session() const {
     return {.jid = Jid::parse("agent@example.org/tenet").value(),
-            .brokers = {{"127.0.0.1", broker.port(), xmpp::TlsMode::plaintext}},
+            .brokers = {{"127.0.0.1", broker.port(), net::TlsMode::plaintext}},
             .connect_timeout = milliseconds(60'000),
             .keepalive = milliseconds(60'000)};
   }

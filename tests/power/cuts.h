@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/power/memory_vfs.h"
+#include "tests/power/vfs/memory_vfs.h"
 
 namespace tenet::testing {
 

@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "device-agent/device_store.h"
+#include "device-agent/commit/device_store.h"
 
 namespace tenet::testing {
 

@@ -25,7 +25,7 @@
 #include <variant>
 #include <vector>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::testing {
 

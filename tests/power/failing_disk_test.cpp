@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-#include "device-agent/device_store.h"
+#include "device-agent/commit/device_store.h"
 #include "tests/power/device_story.h"
 #include "tests/power/scratch_folder.h"
 

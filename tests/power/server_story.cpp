@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "common/store/rows.h"
-#include "server-agent/server_core.h"
-#include "server-agent/server_store.h"
+#include "server-agent/core/server_core.h"
+#include "server-agent/store/server_store.h"
 #include "tests/power/device_story.h"
 
 namespace tenet::testing {

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "device-agent/device_core.h"
-#include "server-agent/plan.h"
-#include "tests/generators/generators.h"
+#include "device-agent/core/device_core.h"
+#include "server-agent/core/plan.h"
+#include "tests/support/generators.h"
 
 namespace tenet::testing {
 namespace {

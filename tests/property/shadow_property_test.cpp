@@ -3,8 +3,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/core/shadow.h"
-#include "device-agent/explain.h"
-#include "tests/generators/generators.h"
+#include "device-agent/core/explain.h"
+#include "tests/support/generators.h"
 
 namespace tenet::testing {
 namespace {

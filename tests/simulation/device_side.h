@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "device-agent/rounds.h"
-#include "server-agent/effects.h"
+#include "device-agent/commit/commit_loop.h"
+#include "server-agent/core/effects.h"
 #include "tests/simulation/faulty.h"
 
 namespace tenet::simulation {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::simulation {
 

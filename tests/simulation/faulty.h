@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "device-agent/change_store.h"
+#include "device-agent/commit/change_store.h"
 #include "device-agent/datapath/driver.h"
-#include "server-agent/write_ahead.h"
-#include "tests/property/small_world.h"
+#include "server-agent/store/write_ahead.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::simulation {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/runtime/log.h"
+#include "common/observe/log.h"
 #include "tests/simulation/world.h"
 
 namespace tenet::simulation {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "server-agent/server_core.h"
+#include "server-agent/core/server_core.h"
 #include "tests/simulation/device_side.h"
 
 namespace tenet::simulation {

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <set>
 
-#include "device-agent/datapath/linux/program.h"
+#include "device-agent/datapath/linux/program/program.h"
 #include "tests/datapath/kernel/frames.h"
 #include "tests/datapath/kernel/world.h"
 

@@ -4,10 +4,10 @@
 
 #include <set>
 
-#include "device-agent/explain.h"
+#include "device-agent/core/explain.h"
 #include "tests/datapath/kernel/frames.h"
 #include "tests/datapath/kernel/world.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

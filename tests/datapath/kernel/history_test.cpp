@@ -6,10 +6,10 @@
 #include <map>
 #include <set>
 
-#include "device-agent/datapath/linux/nft_codec.h"
-#include "device-agent/datapath/linux/program.h"
+#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/program/program.h"
 #include "tests/datapath/kernel/world.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

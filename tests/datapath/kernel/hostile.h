@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/kernel/linux_driver.h"
 #include "tests/datapath/kernel/world.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 

@@ -2,7 +2,7 @@
 // found.
 #include <gtest/gtest.h>
 
-#include "device-agent/rounds.h"
+#include "device-agent/commit/commit_loop.h"
 #include "tests/datapath/kernel/hostile.h"
 
 namespace tenet::device {

@@ -2,7 +2,7 @@
 // review found.
 #include <gtest/gtest.h>
 
-#include "device-agent/explain.h"
+#include "device-agent/core/explain.h"
 #include "tests/datapath/kernel/frames.h"
 #include "tests/datapath/kernel/hostile.h"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "device-agent/datapath/linux/linux_driver.h"
+#include "device-agent/datapath/linux/kernel/linux_driver.h"
 
 namespace tenet::testing {
 

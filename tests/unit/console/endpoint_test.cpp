@@ -5,7 +5,7 @@
 namespace tenet::console {
 namespace {
 
-using xmpp::TlsMode;
+using net::TlsMode;
 
 void expect(std::string_view text, const std::string& host, std::uint16_t port, TlsMode tls) {
   const auto broker = parse_broker(text);

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "common/core/digest.h"
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet {
 namespace {

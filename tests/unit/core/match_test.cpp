@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/core/kinds/format.h"
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet {
 namespace {

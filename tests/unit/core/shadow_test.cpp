@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet {
 namespace {

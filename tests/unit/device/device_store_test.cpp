@@ -1,5 +1,5 @@
 // The device's store on real files: what was committed is there, and damage is told.
-#include "device-agent/device_store.h"
+#include "device-agent/commit/device_store.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "common/store/checked_table.h"
 #include "common/store/database.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

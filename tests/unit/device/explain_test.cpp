@@ -1,5 +1,5 @@
 // Which rule decides about a packet, as the operator is told.
-#include "device-agent/explain.h"
+#include "device-agent/core/explain.h"
 
 #include <gtest/gtest.h>
 

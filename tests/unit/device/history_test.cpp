@@ -1,7 +1,7 @@
 // Laws that hold after any history of several servers.
 #include <gtest/gtest.h>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

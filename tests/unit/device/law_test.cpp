@@ -1,7 +1,7 @@
 // The laws of a device, one by one; history_test.cpp holds them after random histories.
 #include <gtest/gtest.h>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

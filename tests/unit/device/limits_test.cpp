@@ -1,9 +1,9 @@
 // Baseline and capacity, each by itself.
 #include <gtest/gtest.h>
 
-#include "device-agent/baseline.h"
-#include "device-agent/capacity.h"
-#include "tests/property/small_world.h"
+#include "device-agent/core/baseline.h"
+#include "device-agent/core/capacity.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

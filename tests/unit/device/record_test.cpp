@@ -1,5 +1,5 @@
 // The record driver: the model of what a driver has to do.
-#include "device-agent/datapath/record.h"
+#include "device-agent/datapath/record/record_driver.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

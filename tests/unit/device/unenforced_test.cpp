@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "common/core/digest.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

@@ -1,7 +1,7 @@
 // VMs on a device: last one out, replacement, migration, reservation.
 #include <gtest/gtest.h>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::device {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "common/protocol/codec.h"
 #include "common/protocol/xml_text.h"
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet::protocol {
 namespace {

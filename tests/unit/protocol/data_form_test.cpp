@@ -4,7 +4,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/protocol/xml_text.h"
-#include "tests/generators/generators.h"
+#include "tests/support/generators.h"
 
 namespace tenet::protocol {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "common/core/digest.h"
-#include "server-agent/server_core.h"
-#include "tests/property/small_world.h"
+#include "server-agent/core/server_core.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::server {
 

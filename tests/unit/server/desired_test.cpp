@@ -1,9 +1,9 @@
 // What operators want, as a value.
-#include "server-agent/desired.h"
+#include "server-agent/core/desired.h"
 
 #include <gtest/gtest.h>
 
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::server {
 namespace {

@@ -1,7 +1,7 @@
 // The conversation with one device.
 #include <gtest/gtest.h>
 
-#include "server-agent/write_ahead.h"
+#include "server-agent/store/write_ahead.h"
 #include "tests/unit/server/conversation.h"
 
 namespace tenet::server {

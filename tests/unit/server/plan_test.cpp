@@ -1,10 +1,10 @@
 // plan() and acknowledge(): the difference is the protocol.
-#include "server-agent/plan.h"
+#include "server-agent/core/plan.h"
 
 #include <gtest/gtest.h>
 
 #include "common/core/digest.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::server {
 namespace {

@@ -1,5 +1,5 @@
 // The server's store on real files.
-#include "server-agent/server_store.h"
+#include "server-agent/store/server_store.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 
 #include "common/store/database.h"
-#include "tests/property/small_world.h"
+#include "tests/support/small_world.h"
 
 namespace tenet::server {
 namespace {

@@ -18,7 +18,7 @@ using testing::Not;
 
 class SessionTest : public testing::Test {
  protected:
-  void open(const std::string& password = "", TlsMode tls = TlsMode::plaintext) {
+  void open(const std::string& password = "", net::TlsMode tls = net::TlsMode::plaintext) {
     SessionOptions options{
         .jid = Jid::parse("agent@example.org/tenet").value(),
         .password = password,
@@ -214,7 +214,7 @@ TEST_F(SessionTest, ABrokerThatRefusesWhileItStartsIsAskedAgainSoon) {
 }
 
 TEST_F(SessionTest, NoStartTlsNoLogin) {
-  open("secret", TlsMode::starttls);
+  open("secret", net::TlsMode::starttls);
   EXPECT_THAT(first_offline().text, HasSubstr("does not offer STARTTLS"));
   EXPECT_THAT(broker_.heard, Not(HasSubstr("<auth")));
 }
@@ -224,7 +224,7 @@ TEST_F(SessionTest, PlaintextBehindTheAgreementToTlsIsAnAttack) {
       "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
       "</stream:features>";
   broker_.script = {{"<starttls", "<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/><iq/>"}};
-  open("secret", TlsMode::starttls);
+  open("secret", net::TlsMode::starttls);
   EXPECT_THAT(first_offline().text, HasSubstr("plaintext after agreeing to TLS"));
 }
 
@@ -457,7 +457,7 @@ TEST_F(SessionTest, MayBeDestroyedInItsOwnHandlers) {
 }
 
 TEST_F(SessionTest, PlaintextGoesToLoopbackOnly) {
-  SessionOptions options{.jid = peer_, .brokers = {{"192.0.2.1", 5222, TlsMode::plaintext}}};
+  SessionOptions options{.jid = peer_, .brokers = {{"192.0.2.1", 5222, net::TlsMode::plaintext}}};
   std::optional<Error> why;
   Session session(io_, options, {.offline = [&](const Error& e) { why = e; }});
   session.start();

@@ -1,0 +1,28 @@
+// Where the device agent's changes become durable.
+#pragma once
+
+#include "common/core/error.h"
+#include "device-agent/core/device_core.h"
+
+namespace tenet::device {
+
+class ChangeStore {
+ public:
+  ChangeStore() = default;
+  virtual ~ChangeStore() = default;
+  ChangeStore(const ChangeStore&) = delete;
+  ChangeStore& operator=(const ChangeStore&) = delete;
+
+  // Writes the changes, but holds the commit back: the datapath comes between. Errors: io, and then
+  // nothing is written.
+  virtual Result<void> write(const DeviceChanges& changes) = 0;
+  // Makes what was written durable. Errors: io, and then nothing is written.
+  virtual Result<void> commit() = 0;
+  virtual void rollback() = 0;
+
+ protected:
+  ChangeStore(ChangeStore&&) = default;
+  ChangeStore& operator=(ChangeStore&&) = default;
+};
+
+}  // namespace tenet::device

@@ -1,0 +1,58 @@
+// When reservations end. A server that is gone for good must not hold capacity for ever, and one
+// that is there shows life by itself: with its audits, if with nothing else.
+#include "device-agent/core/device_core.h"
+
+namespace tenet::device {
+
+Sha256 DeviceCore::synced(const ServerName& server, WallTime now) {
+  const auto known = servers_.find(server);
+  if (known == servers_.end()) return digest(view(server));
+  const Contact& contact = known->second.contact;
+  const bool clock_went_back = contact.heard > now;
+  const bool old = now - contact.heard >= options_.capacity.reservation_timeout / 2;
+  // Each renewal is a write to the disk, so that it waits until it is worth one.
+  if (known->second.reservations > 0 && (old || clock_went_back)) {
+    set_contact(server, {contact.last, now});
+  }
+  return digest(known->second.view);
+}
+
+std::vector<DeviceChanges::Member> DeviceCore::expire(WallTime now) {
+  std::vector<DeviceChanges::Member> ended;
+  for (const auto& [name, server] : servers_) {
+    if (server.reservations == 0) continue;
+    // The clock went back. What was heard in the future counts as heard now, lest it holds until
+    // the clock gets there.
+    if (server.contact.heard > now) set_contact(name, {server.contact.last, now});
+    if (reserved_until(name) > now) continue;
+    for (const auto& [vnid, network] : server.view) {
+      for (const VmPtr& vm : network.vms) {
+        if (vm->reserve) ended.push_back({name, {vnid, vm->id}});
+      }
+    }
+  }
+  // The VM stays, without its share: the server's root differs now, and its next comparison asks
+  // for the reservation again.
+  for (const auto& [server, key] : ended) {
+    Vm vm = *find_vm(server, key.vnid, key.vm);
+    vm.reserve = false;
+    set_vm(server, key.vnid, key.vm, std::make_shared<const Vm>(std::move(vm)));
+  }
+  return ended;
+}
+
+std::optional<WallTime> DeviceCore::next_expiry() const {
+  std::optional<WallTime> next;
+  for (const auto& [name, server] : servers_) {
+    if (server.reservations == 0) continue;
+    const WallTime until = reserved_until(name);
+    if (!next || until < *next) next = until;
+  }
+  return next;
+}
+
+WallTime DeviceCore::reserved_until(const ServerName& server) const {
+  return servers_.at(server).contact.heard + options_.capacity.reservation_timeout;
+}
+
+}  // namespace tenet::device

@@ -1,0 +1,39 @@
+#include "device-agent/datapath/linux/program/load_chunks.h"
+
+#include <utility>
+
+#include "device-agent/datapath/linux/program/program.h"
+
+namespace tenet::device::nft {
+
+Parts::Parts(const DatapathState& wanted, const Layout& layout)
+    : wanted_(wanted),
+      ports_(layout.ports()),
+      network_(wanted.networks.begin()),
+      member_(wanted.members.begin()) {}
+
+bool Parts::done() const {
+  return network_ == wanted_.networks.end() && member_ == wanted_.members.end();
+}
+
+Table Parts::next(std::size_t least) {
+  Table out;
+  std::size_t size = 0;
+  const auto add = [&](Table part) {
+    size += rule_count(part) + element_count(part);
+    out.add(std::move(part));
+  };
+  while (size < least && network_ != wanted_.networks.end()) {
+    add(network_part(network_->first, network_->second));
+    ++network_;
+  }
+  while (size < least && member_ != wanted_.members.end()) {
+    const auto& [key, vm] = *member_;
+    add(member_part(key.vnid, *vm));
+    if (const auto port = ports_.extract(vm->port.str())) add(port_part(port.mapped(), port.key()));
+    ++member_;
+  }
+  return out;
+}
+
+}  // namespace tenet::device::nft

@@ -1,0 +1,33 @@
+// What the bridge table holds of networks and VMs, in parts that the kernel can take one after the
+// other: networks, and then VMs one by one with their ports, as associations would have brought
+// them.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "common/core/vnid.h"
+#include "device-agent/datapath/driver.h"
+#include "device-agent/datapath/linux/program/port_map.h"
+#include "device-agent/datapath/linux/program/table.h"
+
+namespace tenet::device::nft {
+
+class Parts {
+ public:
+  // Of `wanted`, which outlives this, and whose layout that is.
+  Parts(const DatapathState& wanted, const Layout& layout);
+
+  bool done() const;
+  // At least so many rules and elements, or all that is left.
+  Table next(std::size_t least);
+
+ private:
+  const DatapathState& wanted_;
+  std::map<std::string, Vnid> ports_;  // still to come, with the first VM that names them
+  std::map<Vnid, std::vector<Intent>>::const_iterator network_;
+  std::map<MemberKey, VmPtr>::const_iterator member_;
+};
+
+}  // namespace tenet::device::nft

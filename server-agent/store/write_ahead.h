@@ -1,0 +1,47 @@
+// Effects wait for the store: what is not durable must not be told to operators (law 1).
+//
+// Plain associations do not wait: the device works on them while our own store syncs. A server that
+// ends in between has forgotten a VM that the device may have, which the digests tell it, and
+// nobody was told that it is there. Policies wait: a device that has a revision which its server
+// forgot would refuse the one before (law 3). So do removals and takeovers: what they end would
+// have to be built up again.
+#pragma once
+
+#include "common/core/error.h"
+#include "server-agent/core/effects.h"
+
+namespace tenet::server {
+
+// Where what the operators want becomes durable.
+class WishStore {
+ public:
+  WishStore() = default;
+  virtual ~WishStore() = default;
+  WishStore(const WishStore&) = delete;
+  WishStore& operator=(const WishStore&) = delete;
+
+  // Durable when it returns. Errors: io, and then nothing is written.
+  virtual Result<void> write(const ServerChanges& changes) = 0;
+
+ protected:
+  WishStore(WishStore&&) = default;
+  WishStore& operator=(WishStore&&) = default;
+};
+
+class WriteAhead {
+ public:
+  // The store must outlive this.
+  explicit WriteAhead(WishStore& store) : store_(store) {}
+
+  // Takes out the requests that need not wait: all of them, or none.
+  std::vector<Send> take_ahead(ServerEffects& effects) const;
+  // What may show now: these effects, and what an earlier failure held back. Errors: io; then all
+  // of it waits for the next call.
+  Result<ServerEffects> pass(ServerEffects effects);
+
+ private:
+  WishStore& store_;
+  ServerEffects held_;
+};
+
+}  // namespace tenet::server

@@ -1,0 +1,79 @@
+// The parts in which a large state comes to a kernel that has nothing.
+#include "device-agent/datapath/linux/program/load_chunks.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <set>
+
+#include "tests/support/small_world.h"
+
+namespace tenet::device::nft {
+namespace {
+
+DatapathState state() {
+  DatapathState out;
+  for (std::uint32_t i = 1; i <= 20; ++i) {
+    out.networks[Vnid(i)] = testing::policy(Vnid(i), 1, testing::Content::five_rules)->compile();
+  }
+  for (std::uint32_t i = 1; i <= 100; ++i) {
+    const std::string id = "v" + std::to_string(i);
+    const Vnid vnid(1 + i % 20);
+    // Ports carry one network, and some of them several VMs.
+    const std::string port = i % 3 == 0 ? "" : "vm" + vnid.text();
+    out.members[{vnid, id}] = testing::vm(id, i, VmState::associated, false, port);
+  }
+  return out;
+}
+
+// A part must not point at what is still to come: neither chains nor the networks of VMs.
+void expect_founded(const Table& all, const Table& part) {
+  for (const auto& [set, elements] : part.elements) {
+    for (const Element& element : elements) {
+      const auto* verdict = std::get_if<Verdict>(&element.data);
+      if (verdict == nullptr) continue;
+      EXPECT_TRUE(all.chains.contains(verdict->chain)) << verdict->chain;
+    }
+  }
+}
+
+TEST(Parts, TogetherAreTheWholeHoweverLargeEachIs) {
+  const DatapathState wanted = state();
+  const Layout layout(wanted);
+  const Table whole = Parts(wanted, layout).next(std::numeric_limits<std::size_t>::max());
+  EXPECT_EQ(whole.elements.at("ports").size(), layout.ports().size());
+  for (const std::size_t size : {1U, 7U, 50U, 100'000U}) {
+    Parts parts(wanted, layout);
+    Table sum;
+    std::size_t count = 0;
+    while (!parts.done()) {
+      const Table part = parts.next(size);
+      ASSERT_FALSE(part.chains.empty() && part.elements.empty()) << "an empty transaction";
+      sum.add(part);
+      expect_founded(sum, part);
+      ++count;
+    }
+    EXPECT_TRUE(sum == whole) << size;
+    EXPECT_EQ(count == 1, size == 100'000) << size;
+  }
+}
+
+TEST(Parts, OfNothingThereAreNone) {
+  const DatapathState nothing;
+  EXPECT_TRUE(Parts(nothing, Layout(nothing)).done());
+}
+
+TEST(Parts, NetworksComeBeforeTheirVms) {
+  const DatapathState wanted = state();
+  Parts parts(wanted, Layout(wanted));
+  std::size_t networks = 0;
+  while (!parts.done()) {
+    const Table part = parts.next(1);
+    networks += part.chains.empty() ? 0 : 1;
+    const bool of_vms = part.chains.empty();
+    EXPECT_TRUE(!of_vms || networks == wanted.networks.size());
+  }
+}
+
+}  // namespace
+}  // namespace tenet::device::nft

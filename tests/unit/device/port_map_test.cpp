@@ -1,0 +1,147 @@
+// What the Linux datapath refuses before it asks the kernel, and what it remembers of ports.
+#include "device-agent/datapath/linux/program/port_map.h"
+
+#include <gtest/gtest.h>
+
+#include "common/core/policy.h"
+#include "device-agent/datapath/linux/program/program.h"
+
+namespace tenet::device {
+namespace {
+
+const Vnid kNet(4096);
+const Vnid kOther(4097);
+const std::vector<std::string> kGuarded{"vm*", "eth1"};
+
+std::vector<Intent> intents(Vnid vnid, std::vector<PolicyEntry> entries) {
+  return Policy(vnid, 1, std::move(entries)).compile();
+}
+
+VmPtr vm(std::uint8_t number, std::string port = {}) {
+  return std::make_shared<const Vm>(Vm{.id = "v" + std::to_string(number),
+                                       .mac = Mac({2, 0, 0, 0, 0, number}),
+                                       .addresses = {},
+                                       .port = std::move(port)});
+}
+
+DatapathState state() {
+  DatapathState out;
+  out.networks[kNet] = intents(kNet, {VirtualNetwork{}});
+  out.networks[kOther] = {};
+  out.members[{kNet, "v1"}] = vm(1, "vm1");
+  return out;
+}
+
+// The code of the one refusal of a state that differs from state() by `change`.
+template <class F>
+std::optional<Code> refusal(F change) {
+  DatapathState next = state();
+  change(next);
+  Layout layout(state());
+  const DatapathDelta delta = difference(state(), next);
+  layout.apply(delta);
+  const auto refusals = layout.refusals(delta, kGuarded);
+  // From nothing it is the same.
+  const auto whole = Layout(next).refusals(next, kGuarded);
+  EXPECT_EQ(whole.empty(), refusals.empty());
+  if (!whole.empty() && !refusals.empty()) {
+    EXPECT_EQ(whole.front().error.code, refusals.front().error.code);
+  }
+  return refusals.empty() ? std::nullopt : std::optional(refusals.front().error.code);
+}
+
+TEST(LayoutTest, VmsAreOnGuardedPortsOnly) {
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth0"); }), Code::unsupported);
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth1"); }), std::nullopt);
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm77"); }), std::nullopt);
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2); }), std::nullopt);
+}
+
+// The wire takes identifiers of 64 characters; the kernel would never see such a port, or cut it.
+TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
+  for (const char* port : {"vm-0123456789abc", "vm/1", "vm:1"}) {
+    EXPECT_EQ(refusal([&](auto& s) {
+                s.members[{kNet, "v2"}] = vm(2, port);
+              }),
+              Code::unsupported)
+        << port;
+    EXPECT_EQ(
+        refusal([&](auto& s) { s.networks[kOther] = intents(kOther, {IntrusionDetection{port}}); }),
+        Code::unsupported)
+        << port;
+  }
+  EXPECT_EQ(refusal([](auto& s) {
+              s.members[{kNet, "v2"}] = vm(2, "vm-0123456789ab");
+            }),
+            std::nullopt);
+}
+
+TEST(LayoutTest, APortCarriesOneNetwork) {
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kOther, "v2"}] = vm(2, "vm1"); }), Code::vm_conflict);
+  EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm1"); }), std::nullopt);
+  EXPECT_EQ(refusal([](auto& s) {
+              s.members.clear();
+              s.members[{kOther, "v2"}] = vm(2, "vm1");
+            }),
+            std::nullopt)
+      << "one goes and the other comes in the same change";
+}
+
+TEST(LayoutTest, KindsThatNeedABridgeOrAPortSaySo) {
+  EXPECT_EQ(refusal([](auto& s) { s.networks[kOther] = intents(kOther, {IgmpSnooping{true}}); }),
+            Code::unsupported);
+  EXPECT_EQ(refusal([](auto& s) {
+              s.networks[kOther] = intents(kOther, {IntrusionDetection{"ids0"}});
+              s.members[{kOther, "v2"}] = vm(2);
+            }),
+            Code::unsupported);
+}
+
+TEST(LayoutTest, WhatIsTakenBackIsForgotten) {
+  Layout layout(state());
+  DatapathState next = state();
+  next.networks[kNet] = {};
+  next.members[{kNet, "v1"}] = vm(1, "vm2");
+  const DatapathDelta delta = difference(state(), next);
+  layout.apply(delta);
+  EXPECT_EQ(layout.plan(kNet), std::nullopt);
+  EXPECT_EQ(layout.owner("vm2"), kNet);
+  layout.apply(delta.reversed());
+  EXPECT_EQ(layout.plan(kNet), Layout(state()).plan(kNet));
+  EXPECT_EQ(layout.owner("vm1"), kNet);
+  EXPECT_EQ(layout.owner("vm2"), std::nullopt);
+  layout.apply(difference(state(), {}));
+  EXPECT_TRUE(layout.ports().empty());
+  EXPECT_TRUE(layout.plans().empty());
+}
+
+TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
+  const auto code = [](std::uint64_t rate) {
+    const auto error = nft::expressible({RateLimit{Direction::to_vm, BitRate(rate)}});
+    return error ? std::optional(error->code) : std::nullopt;
+  };
+  EXPECT_EQ(code(7), Code::unsupported);
+  EXPECT_EQ(code(8), std::nullopt);
+  EXPECT_EQ(code(100'000'000'000), std::nullopt);
+  EXPECT_EQ(code(150'000'000'000), Code::unsupported);
+}
+
+TEST(ProgramTest, ChainsTellTheirNetwork) {
+  for (const Vnid vnid : {Vnid(0), Vnid(4096), Vnid(0xFFFFFF, 255)}) {
+    for (const auto& [chain, rules] : nft::network_part(vnid, {}).chains) {
+      EXPECT_EQ(nft::chain_vnid(chain), vnid) << chain;
+    }
+  }
+  for (const auto& [chain, rules] : nft::frame(kGuarded).chains) {
+    EXPECT_EQ(nft::chain_vnid(chain), std::nullopt) << chain;
+  }
+}
+
+TEST(TableTest, TheDifferenceOfATableToItselfIsNothing) {
+  const nft::Table part =
+      nft::network_part(kNet, intents(kNet, {Acl{}, Qos{std::uint8_t{10}, {}}}));
+  EXPECT_TRUE(nft::difference(part, part).empty());
+}
+
+}  // namespace
+}  // namespace tenet::device
