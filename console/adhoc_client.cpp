@@ -16,7 +16,7 @@ std::string attribute_of(const Element& element, std::string_view name) {
 }
 
 // Says which agent it was, since one invocation may talk to two.
-Error at_agent(const Jid& agent, Error error) {
+Error at_agent(const xmpp::Jid& agent, Error error) {
   const std::string name = agent.text();
   if (error.text.find(name) == std::string::npos) {
     error.text = name + (error.code == Code::unreachable ? " is not online: " : ": ") + error.text;
@@ -42,19 +42,19 @@ Result<CommandReply> parse_command_reply(const Element& element) {
     out.notes.emplace_back(type.empty() ? "info" : type, child.text);  // section 4.3
   }
   if (const Element* x = element.child("x", kDataFormsNamespace)) {
-    auto form = protocol::parse_form(*x);
+    auto form = xmpp::parse_form(*x);
     if (!form) return fail(form.error());
     out.form = *std::move(form);
   }
   return out;
 }
 
-void AdhocClient::send(const Jid& agent, const Step& step, ReplyHandler done) {
+void AdhocClient::send(const xmpp::Jid& agent, const Step& step, ReplyHandler done) {
   Element command{"command", std::string(kCommandsNamespace)};
   command.set("node", step.node);
   if (!step.session.empty()) command.set("sessionid", step.session);
   command.set("action", step.action);
-  if (step.form) command.add(protocol::to_element(*step.form));
+  if (step.form) command.add(xmpp::to_element(*step.form));
   session_.request(agent, xmpp::IqType::set, std::move(command), timeout_,
                    [agent, done = std::move(done)](const Result<Element>& answer) {
                      auto reply = answer ? parse_command_reply(*answer) : fail(answer.error());
@@ -63,12 +63,12 @@ void AdhocClient::send(const Jid& agent, const Step& step, ReplyHandler done) {
                    });
 }
 
-void AdhocClient::cancel(const Jid& agent, const CommandReply& open, std::function<void()> then) {
+void AdhocClient::cancel(const xmpp::Jid& agent, const CommandReply& open, std::function<void()> then) {
   send(agent, {open.node, open.session, "cancel"},
        [then = std::move(then)](const Result<CommandReply>&) { then(); });
 }
 
-void AdhocClient::list(const Jid& agent,
+void AdhocClient::list(const xmpp::Jid& agent,
                        std::function<void(Result<std::vector<CommandItem>>)> done) {
   Element query{"query", std::string(xmpp::kDiscoItems)};
   query.set("node", std::string(kCommandsNamespace));
@@ -84,16 +84,16 @@ void AdhocClient::list(const Jid& agent,
                    });
 }
 
-void AdhocClient::describe(const Jid& agent, const std::string& node,
-                           std::function<void(Result<std::optional<protocol::Form>>)> done) {
+void AdhocClient::describe(const xmpp::Jid& agent, const std::string& node,
+                           std::function<void(Result<std::optional<xmpp::Form>>)> done) {
   send(agent, {node}, [this, agent, done = std::move(done)](Result<CommandReply> reply) {
     if (!reply) return done(fail(reply.error()));
-    if (reply->status != "executing") return done(std::optional<protocol::Form>());
+    if (reply->status != "executing") return done(std::optional<xmpp::Form>());
     cancel(agent, *reply, [done, form = reply->form] { done(form); });
   });
 }
 
-void AdhocClient::run(const Jid& agent, const std::string& node, protocol::FormValues fields,
+void AdhocClient::run(const xmpp::Jid& agent, const std::string& node, xmpp::FormValues fields,
                       const std::function<void(Result<CommandReply>)>& done) {
   const auto completed = [this, agent, done](Result<CommandReply> reply) {
     if (!reply && (reply.error().code == Code::timeout || !session_.online())) {
@@ -108,7 +108,7 @@ void AdhocClient::run(const Jid& agent, const std::string& node, protocol::FormV
            reply->notes.emplace_back("info", node + " asks for no fields; none was sent");
          }
          if (!reply || reply->status != "executing") return done(std::move(reply));
-         auto filled = fill(reply->form.value_or(protocol::Form{}), given);
+         auto filled = fill(reply->form.value_or(xmpp::Form{}), given);
          if (!filled) {
            return cancel(agent, *reply, [done, error = filled.error()] { done(fail(error)); });
          }
@@ -116,14 +116,14 @@ void AdhocClient::run(const Jid& agent, const std::string& node, protocol::FormV
        });
 }
 
-void AdhocClient::run_all(const Jid& agent, const std::string& node,
-                          const protocol::FormValues& fields,
+void AdhocClient::run_all(const xmpp::Jid& agent, const std::string& node,
+                          const xmpp::FormValues& fields,
                           const std::function<void(Result<CommandReply>)>& done) {
   if (fields.contains("first")) return run(agent, node, fields, done);  // one page is wanted
   run_on(agent, node, fields, {}, done);
 }
 
-void AdhocClient::run_on(const Jid& agent, const std::string& node, protocol::FormValues fields,
+void AdhocClient::run_on(const xmpp::Jid& agent, const std::string& node, xmpp::FormValues fields,
                          std::vector<std::vector<std::string>> rows,
                          const std::function<void(Result<CommandReply>)>& done) {
   run(agent, node, fields,
@@ -132,7 +132,7 @@ void AdhocClient::run_on(const Jid& agent, const std::string& node, protocol::Fo
         if (!reply || !reply->form || reply->form->type != "result") return done(std::move(reply));
         auto& items = reply->form->items;
         rows.insert(rows.end(), items.begin(), items.end());
-        const auto values = protocol::values_of(*reply->form);
+        const auto values = xmpp::values_of(*reply->form);
         const auto next = values.find("next");
         if (next != values.end() && !items.empty()) {
           fields["first"] = next->second;

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/xmpp/jid.h"
 #include "common/net/timer.h"
-#include "common/protocol/data_form.h"
+#include "common/xmpp/data_form.h"
 #include "common/xmpp/session.h"
 
 namespace tenet::console {
@@ -23,7 +23,7 @@ struct CommandReply {
   std::string session;
   std::string status;                                           // executing, completed, canceled
   std::vector<std::pair<std::string, std::string>> notes = {};  // type (info, warn, error), text
-  std::optional<protocol::Form> form = {};
+  std::optional<xmpp::Form> form = {};
 };
 
 // Errors: invalid, for what is no <command/> with a status.
@@ -42,16 +42,16 @@ class AdhocClient {
       : session_(session), timeout_(timeout), pause_(io) {}
 
   // The commands that the agent offers us (XEP-0050 section 2.2).
-  void list(const Jid& agent, std::function<void(Result<std::vector<CommandItem>>)> done);
+  void list(const xmpp::Jid& agent, std::function<void(Result<std::vector<CommandItem>>)> done);
   // The form that the command begins with; nothing if it has none and thus has run.
-  void describe(const Jid& agent, const std::string& node,
-                std::function<void(Result<std::optional<protocol::Form>>)> done);
+  void describe(const xmpp::Jid& agent, const std::string& node,
+                std::function<void(Result<std::optional<xmpp::Form>>)> done);
   // The last reply: completed, or executing if the agent did not accept the form; the command is
   // then cancelled. Errors also: configuration, from fill(), before anything was done.
-  void run(const Jid& agent, const std::string& node, protocol::FormValues fields,
+  void run(const xmpp::Jid& agent, const std::string& node, xmpp::FormValues fields,
            const std::function<void(Result<CommandReply>)>& done);
   // The same; a listing that comes in pages is asked on, and `done` gets all its rows at once.
-  void run_all(const Jid& agent, const std::string& node, const protocol::FormValues& fields,
+  void run_all(const xmpp::Jid& agent, const std::string& node, const xmpp::FormValues& fields,
                const std::function<void(Result<CommandReply>)>& done);
 
   // For whoever looks again after a while. One pause at a time.
@@ -65,14 +65,14 @@ class AdhocClient {
     std::string node;
     std::string session = {};
     std::string action = "execute";
-    std::optional<protocol::Form> form = {};
+    std::optional<xmpp::Form> form = {};
   };
-  void send(const Jid& agent, const Step& step, ReplyHandler done);
-  void run_on(const Jid& agent, const std::string& node, protocol::FormValues fields,
+  void send(const xmpp::Jid& agent, const Step& step, ReplyHandler done);
+  void run_on(const xmpp::Jid& agent, const std::string& node, xmpp::FormValues fields,
               std::vector<std::vector<std::string>> rows,
               const std::function<void(Result<CommandReply>)>& done);
   // Frees the agent's session early; what it answers is of no interest.
-  void cancel(const Jid& agent, const CommandReply& open, std::function<void()> then);
+  void cancel(const xmpp::Jid& agent, const CommandReply& open, std::function<void()> then);
 
   xmpp::Session& session_;
   std::chrono::milliseconds timeout_;

@@ -8,11 +8,11 @@ std::string default_resource(AgentKind kind) {
   return kind == AgentKind::server ? "server-agent" : "device-agent";
 }
 
-Result<Jid> AgentBook::find(std::string_view name) const {
+Result<xmpp::Jid> AgentBook::find(std::string_view name) const {
   const auto known = names_.find(name);
   if (known != names_.end()) return known->second;
   if (name.find('@') != std::string_view::npos) {
-    auto jid = Jid::parse(name);
+    auto jid = xmpp::Jid::parse(name);
     if (!jid) return fail(Code::configuration, jid.error().text);
     return jid;
   }
@@ -26,7 +26,7 @@ Result<Jid> AgentBook::find(std::string_view name) const {
               {.entry = std::string(name)});
 }
 
-Result<Jid> AgentBook::find(std::string_view name, AgentKind kind) const {
+Result<xmpp::Jid> AgentBook::find(std::string_view name, AgentKind kind) const {
   auto jid = find(name);
   if (jid && jid->is_bare()) return jid->with_resource(default_resource(kind));
   return jid;

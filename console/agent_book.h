@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/xmpp/jid.h"
 
 namespace tenet::console {
 
@@ -18,16 +18,16 @@ std::string default_resource(AgentKind kind);
 class AgentBook {
  public:
   AgentBook() = default;
-  explicit AgentBook(std::map<std::string, Jid, std::less<>> names) : names_(std::move(names)) {}
+  explicit AgentBook(std::map<std::string, xmpp::Jid, std::less<>> names) : names_(std::move(names)) {}
 
   // The JID as written, which may lack the resource. A short name comes first; a JID has an @.
   // Errors: configuration, naming the short names that are known.
-  Result<Jid> find(std::string_view name) const;
+  Result<xmpp::Jid> find(std::string_view name) const;
   // The same, with the default resource of that kind where there is none.
-  Result<Jid> find(std::string_view name, AgentKind kind) const;
+  Result<xmpp::Jid> find(std::string_view name, AgentKind kind) const;
 
  private:
-  std::map<std::string, Jid, std::less<>> names_;
+  std::map<std::string, xmpp::Jid, std::less<>> names_;
 };
 
 }  // namespace tenet::console

@@ -6,7 +6,7 @@
 
 #include "common/core/text.h"
 #include "common/net/random.h"
-#include "common/runtime/agent_config.h"
+#include "common/xmpp/xmpp_config.h"
 #include "common/runtime/config.h"
 #include "console/endpoint.h"
 
@@ -52,14 +52,14 @@ FileValues read_xmpp(Section section, xmpp::SessionOptions& out) {
   if (!values.password.empty() && !values.password_file.empty()) {
     section.problem("password-file", "write password or password-file");
   }
-  runtime::read_connection(section, out);
+  xmpp::read_connection(section, out);
   return values;
 }
 
-std::map<std::string, Jid, std::less<>> read_agents(Section section) {
-  std::map<std::string, Jid, std::less<>> out;
+std::map<std::string, xmpp::Jid, std::less<>> read_agents(Section section) {
+  std::map<std::string, xmpp::Jid, std::less<>> out;
   for (const Attribute& row : section.element("agents", {}).attributes) {
-    auto jid = Jid::parse(row.value);
+    auto jid = xmpp::Jid::parse(row.value);
     if (!jid) {
       section.problem(row.name, jid.error().text);
     } else if (jid->local().empty()) {
@@ -92,12 +92,12 @@ Result<FileValues> read_file(const std::string& path, ConsoleConfig& out) {
   return values;
 }
 
-Result<Jid> own_jid(const std::string& text, const std::string& config_path) {
+Result<xmpp::Jid> own_jid(const std::string& text, const std::string& config_path) {
   if (text.empty()) {
     return fail(Code::configuration,
                 "who are you? Write jid in [xmpp] of " + config_path + ", or use --jid");
   }
-  auto jid = Jid::parse(text);
+  auto jid = xmpp::Jid::parse(text);
   if (!jid) return fail(Code::configuration, jid.error().text);
   if (jid->local().empty()) {
     return fail(Code::configuration, "'" + text + "' is no account; write user@domain");

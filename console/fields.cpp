@@ -60,11 +60,11 @@ Result<std::string> value_of(const FieldInput& field, const AgentBook& agents,
   return field.value;
 }
 
-bool takes_lines(const protocol::FormField& field) {
+bool takes_lines(const xmpp::FormField& field) {
   return field.type == "text-multi";
 }
 
-bool takes_many(const protocol::FormField& field) {
+bool takes_many(const xmpp::FormField& field) {
   return takes_lines(field) || field.type == "list-multi" || field.type == "jid-multi";
 }
 
@@ -108,9 +108,9 @@ Result<FieldInput> parse_field(std::string_view argument) {
   return out;
 }
 
-Result<protocol::FormValues> read_fields(const std::vector<FieldInput>& fields,
+Result<xmpp::FormValues> read_fields(const std::vector<FieldInput>& fields,
                                          const AgentBook& agents, std::istream& standard_input) {
-  protocol::FormValues out;
+  xmpp::FormValues out;
   std::string input_taken_by;
   for (FieldInput field : fields) {
     if (field.source == Source::file && field.value == "-") field.source = Source::standard_input;
@@ -130,9 +130,9 @@ Result<protocol::FormValues> read_fields(const std::vector<FieldInput>& fields,
   return out;
 }
 
-Result<protocol::Form> fill(const protocol::Form& form, const protocol::FormValues& given) {
+Result<xmpp::Form> fill(const xmpp::Form& form, const xmpp::FormValues& given) {
   std::vector<std::string> names;
-  for (const protocol::FormField& field : form.fields) {
+  for (const xmpp::FormField& field : form.fields) {
     if (field.type != "fixed" && field.type != "hidden") names.push_back(field.var);
   }
   for (const auto& [name, values] : given) {
@@ -142,10 +142,10 @@ Result<protocol::Form> fill(const protocol::Form& form, const protocol::FormValu
                     (names.empty() ? "it has none at all" : "it has " + join(names, ", ")),
                 {.entry = name});
   }
-  protocol::Form out{"submit"};
-  for (const protocol::FormField& field : form.fields) {
+  xmpp::Form out{"submit"};
+  for (const xmpp::FormField& field : form.fields) {
     if (field.type == "fixed") continue;
-    protocol::FormField filled{field.var, field.type, {}, field.values};
+    xmpp::FormField filled{field.var, field.type, {}, field.values};
     if (const auto found = given.find(field.var); found != given.end()) {
       filled.values.clear();
       for (const std::string& value : found->second) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/core/error.h"
-#include "common/protocol/data_form.h"
+#include "common/xmpp/data_form.h"
 #include "console/agent_book.h"
 
 namespace tenet::console {
@@ -33,12 +33,12 @@ Result<FieldInput> parse_field(std::string_view argument);
 
 // The values by field; a field given several times has several. Errors: configuration, for a file
 // that cannot be read, an unknown agent, and standard input asked for twice.
-Result<protocol::FormValues> read_fields(const std::vector<FieldInput>& fields,
+Result<xmpp::FormValues> read_fields(const std::vector<FieldInput>& fields,
                                          const AgentBook& agents, std::istream& standard_input);
 
 // The form of type submit: what is given, and the form's defaults. Lines of a text become the
 // values of a text-multi field. Errors: configuration, for a field that the form lacks, and for
 // several values of a field that takes one.
-Result<protocol::Form> fill(const protocol::Form& form, const protocol::FormValues& given);
+Result<xmpp::Form> fill(const xmpp::Form& form, const xmpp::FormValues& given);
 
 }  // namespace tenet::console

@@ -9,14 +9,14 @@ namespace tenet::console {
 namespace {
 
 using Done = std::function<void(Outcome)>;
-using AgentJob = std::function<void(AdhocClient&, const Jid& agent, Done)>;
+using AgentJob = std::function<void(AdhocClient&, const xmpp::Jid& agent, Done)>;
 
 // The full JID of an agent whose kind nobody told: whichever of both default resources is online.
-void probe(AdhocClient& client, const Jid& bare, const std::function<void(Result<Jid>)>& found) {
-  const Jid server = bare.with_resource(default_resource(AgentKind::server));
+void probe(AdhocClient& client, const xmpp::Jid& bare, const std::function<void(Result<xmpp::Jid>)>& found) {
+  const xmpp::Jid server = bare.with_resource(default_resource(AgentKind::server));
   client.list(server, [&client, bare, server, found](const auto& items) {
     if (items || items.error().code != Code::unreachable) return found(server);
-    const Jid device = bare.with_resource(default_resource(AgentKind::device));
+    const xmpp::Jid device = bare.with_resource(default_resource(AgentKind::device));
     client.list(device, [bare, device, found](const auto& others) {
       if (others || others.error().code != Code::unreachable) return found(device);
       found(fail(Code::unreachable,
@@ -28,17 +28,17 @@ void probe(AdhocClient& client, const Jid& bare, const std::function<void(Result
   });
 }
 
-Job at_agent(Jid agent, AgentJob job) {
+Job at_agent(xmpp::Jid agent, AgentJob job) {
   return [agent = std::move(agent), job = std::move(job)](AdhocClient& client, const Done& done) {
     if (!agent.is_bare()) return job(client, agent, done);
-    probe(client, agent, [&client, job, done](const Result<Jid>& found) {
+    probe(client, agent, [&client, job, done](const Result<xmpp::Jid>& found) {
       if (!found) return done(failed(found.error()));
       job(client, *found, done);
     });
   };
 }
 
-void list_commands(AdhocClient& client, const Jid& agent, const Done& done) {
+void list_commands(AdhocClient& client, const xmpp::Jid& agent, const Done& done) {
   client.list(agent, [done, agent](const Result<std::vector<CommandItem>>& items) {
     if (!items) return done(failed(items.error()));
     Outcome out{Exit::done, {}, {"command", "name"}};
@@ -54,8 +54,8 @@ void list_commands(AdhocClient& client, const Jid& agent, const Done& done) {
 }
 
 AgentJob describe_command(const std::string& node) {
-  return [node](AdhocClient& client, const Jid& agent, const Done& done) {
-    client.describe(agent, node, [done, node](const Result<std::optional<protocol::Form>>& form) {
+  return [node](AdhocClient& client, const xmpp::Jid& agent, const Done& done) {
+    client.describe(agent, node, [done, node](const Result<std::optional<xmpp::Form>>& form) {
       if (!form) return done(failed(form.error()));
       if (*form) return done(describe_form(**form));
       done({Exit::done, {{"info", node + " has no fields; it has run"}}});
@@ -63,7 +63,7 @@ AgentJob describe_command(const std::string& node) {
   };
 }
 
-Result<Jid> agent_of(const Task& task, const ConsoleConfig& config) {
+Result<xmpp::Jid> agent_of(const Task& task, const ConsoleConfig& config) {
   const bool by_default = task.agent.empty() && task.agent_kind == AgentKind::server;
   if (by_default && config.default_server.empty()) {
     return fail(Code::configuration,
@@ -79,9 +79,9 @@ Result<Jid> agent_of(const Task& task, const ConsoleConfig& config) {
 
 }  // namespace
 
-Outcome describe_form(const protocol::Form& form) {
+Outcome describe_form(const xmpp::Form& form) {
   Outcome out{Exit::done, {}, {"field", "type", "required", "default", "choices", "label"}};
-  for (const protocol::FormField& field : form.fields) {
+  for (const xmpp::FormField& field : form.fields) {
     if (field.type == "fixed" || field.type == "hidden") continue;
     out.rows.push_back({field.var, field.type, field.required ? "yes" : "no",
                         join(field.values, " "), join(field.options, " "), field.label});
@@ -105,7 +105,7 @@ Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream
     return migrate(*source, *agent, *std::move(fields), task.parallel);
   }
   return at_agent(*agent, [node = task.node, values = *std::move(fields)](
-                              AdhocClient& client, const Jid& jid, const Done& done) {
+                              AdhocClient& client, const xmpp::Jid& jid, const Done& done) {
     client.run_all(jid, node, values,
                    [done](const Result<CommandReply>& reply) { done(outcome_of(reply)); });
   });

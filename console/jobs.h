@@ -17,6 +17,6 @@ Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream
                      std::ostream& progress);
 
 // The fields of a form as a table.
-Outcome describe_form(const protocol::Form& form);
+Outcome describe_form(const xmpp::Form& form);
 
 }  // namespace tenet::console

@@ -28,10 +28,10 @@ void add_half(Outcome& to, const char* node, const Outcome& half) {
 }
 
 struct Halves {
-  Jid from;
-  Jid to;
-  protocol::FormValues in_fields;
-  protocol::FormValues out_fields;
+  xmpp::Jid from;
+  xmpp::Jid to;
+  xmpp::FormValues in_fields;
+  xmpp::FormValues out_fields;
 };
 
 // Kept alive by the reply that it waits for.
@@ -45,7 +45,7 @@ struct Migration : std::enable_shared_from_this<Migration> {
   std::optional<Outcome> in;
   std::optional<Outcome> out;
 
-  void run(const Jid& agent, const char* node, const protocol::FormValues& fields,
+  void run(const xmpp::Jid& agent, const char* node, const xmpp::FormValues& fields,
            std::optional<Outcome> Migration::*result, std::function<void()> then) {
     client.run(agent, node, fields,
                [self = shared_from_this(), result,
@@ -88,7 +88,7 @@ Outcome joined_halves(const Outcome& in, const std::optional<Outcome>& out) {
   return joined;
 }
 
-Result<Job> migrate(const Jid& from, const Jid& to, protocol::FormValues fields, bool parallel) {
+Result<Job> migrate(const xmpp::Jid& from, const xmpp::Jid& to, xmpp::FormValues fields, bool parallel) {
   if (from == to) {
     return fail(Code::configuration, "the VM is to leave " + from.text() +
                                          " and to come to it: write two different servers");
@@ -99,7 +99,7 @@ Result<Job> migrate(const Jid& from, const Jid& to, protocol::FormValues fields,
                     " may have forgotten the VM before " + to.text() + " asks for it",
                 {.entry = "mac"});
   }
-  protocol::FormValues out_fields;
+  xmpp::FormValues out_fields;
   for (const char* name : {"vnid", "vm"}) {
     if (fields.contains(name)) out_fields[name] = fields[name];
   }

@@ -49,7 +49,7 @@ bool enforced_everywhere(const CommandReply& reply) {
   if (!reply.form) return false;
   const auto& columns = reply.form->reported;
   const auto state = std::find_if(columns.begin(), columns.end(),
-                                  [](const protocol::FormField& c) { return c.var == "state"; });
+                                  [](const xmpp::FormField& c) { return c.var == "state"; });
   if (state == columns.end()) return false;
   const auto place = static_cast<std::size_t>(state - columns.begin());
   return std::all_of(reply.form->items.begin(), reply.form->items.end(), [&](const auto& row) {
@@ -97,9 +97,9 @@ Outcome outcome_of(const Result<CommandReply>& reply) {
     return out;  // the form that came back is no result
   }
   if (!reply->form) return out;
-  for (const protocol::FormField& column : reply->form->reported) out.columns.push_back(column.var);
+  for (const xmpp::FormField& column : reply->form->reported) out.columns.push_back(column.var);
   out.rows = reply->form->items;
-  for (const protocol::FormField& field : reply->form->fields) {
+  for (const xmpp::FormField& field : reply->form->fields) {
     if (field.var == "document") out.document = join(field.values, "\n");
   }
   return out;

@@ -21,7 +21,7 @@ std::string cell(const Outcome& listing, const std::vector<std::string>& row,
 // Kept alive by the answer or the pause that it waits for.
 class Wait : public std::enable_shared_from_this<Wait> {
  public:
-  Wait(AdhocClient& client, Jid server, WaitTask task, std::ostream& progress,
+  Wait(AdhocClient& client, xmpp::Jid server, WaitTask task, std::ostream& progress,
        std::function<void(Outcome)> done)
       : client_(client),
         server_(std::move(server)),
@@ -70,7 +70,7 @@ class Wait : public std::enable_shared_from_this<Wait> {
   }
 
   AdhocClient& client_;
-  const Jid server_;
+  const xmpp::Jid server_;
   const WaitTask task_;
   std::ostream& progress_;
   const std::function<void(Outcome)> done_;
@@ -108,7 +108,7 @@ std::string text(const Headway& headway) {
   return out;
 }
 
-Job wait_for(const Jid& server, const WaitTask& task, std::ostream& progress) {
+Job wait_for(const xmpp::Jid& server, const WaitTask& task, std::ostream& progress) {
   return [server, task, &progress](AdhocClient& client, const std::function<void(Outcome)>& done) {
     std::make_shared<Wait>(client, server, task, progress, done)->look();
   };

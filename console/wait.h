@@ -29,6 +29,6 @@ std::string text(const Headway& headway);
 
 // Done: all enforce it. Otherwise the laggards are named: refused, or pending when the time is up.
 // Whenever something has changed, `progress` gets a line.
-Job wait_for(const Jid& server, const WaitTask& task, std::ostream& progress);
+Job wait_for(const xmpp::Jid& server, const WaitTask& task, std::ostream& progress);
 
 }  // namespace tenet::console

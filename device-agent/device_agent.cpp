@@ -7,18 +7,17 @@
 #include "common/core/shadow.h"
 #include "common/core/text.h"
 #include "common/observe/log.h"
-#include "common/protocol/codec.h"
-#include "common/protocol/names.h"
-#include "common/xmpp/session_log.h"
+#include "common/runtime/reload.h"
+#include "common/xmpp/xmpp_carrier.h"
 #include "device-agent/device_commands.h"
 
 namespace tenet::device {
 namespace {
 
-xmpp::SessionOptions session_options(const DeviceConfig& config) {
-  xmpp::SessionOptions out = config.xmpp;
-  out.client_name = "Tenet device agent";
-  return out;
+std::unique_ptr<carrier::Carrier> make_carrier(asio::io_context& io, const DeviceConfig& config) {
+  xmpp::XmppCarrierOptions options{config.xmpp, "server", "a server agent of this device"};
+  options.session.client_name = "Tenet device agent";
+  return std::make_unique<xmpp::XmppCarrier>(io, std::move(options));
 }
 
 // The datapath sees leases of others too, and of VMs that need none.
@@ -50,23 +49,21 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
       store_(std::move(store)),
       driver_(std::move(driver)),
       core_({config_.baseline, config_.capacity, driver_->capabilities()}),
-      rounds_(core_, store_, *driver_),
-      session_(daemon.io(), session_options(config_), runtime::logging_handlers("server")),
-      commands_(session_,
-                device_commands({core_, [this] { return driver_->leases(); },
-                                 [this] { return repair("resync"); }}),
-                [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      commit_loop_(core_, store_, *driver_),
+      carrier_(make_carrier(daemon.io(), config_)),
       expiry_(daemon_.io()),
       repair_timer_(daemon.io()) {
-  session_.serve(
-      std::string(protocol::kNamespace),
-      [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
-        receive(iq, responder);
+  carrier_->serve(
+      device_commands(
+          {core_, [this] { return driver_->leases(); }, [this] { return repair("resync"); }}),
+      [this](const PeerId& account, command::Permission) {
+        return config_.operators.contains(account);
       });
-  for (const Jid& server : config_.servers) session_.watch(server);
+  carrier_->accept_from(config_.servers);
+  for (const PeerId& server : config_.servers) carrier_->watch(server);
   daemon_.on_stop([this](std::function<void()> done) {
-    keep_leases();  // a reboot may follow
-    session_.stop(std::move(done));
+    persist_leases();  // a reboot may follow
+    carrier_->stop(std::move(done));
   });
   daemon_.on_reload([this] { reload(); });
 }
@@ -79,8 +76,8 @@ Result<void> DeviceAgent::start() {
     return fail(stored ? leases.error() : stored.error());
   }
   core_.load(*stored);
-  driver_->remember(*leases);
-  auto restored = rounds_.restore();
+  driver_->seed_leases(*leases);
+  auto restored = commit_loop_.restore();
   compared_ = std::chrono::steady_clock::now();
   if (!restored) {
     Error error = restored.error();
@@ -91,61 +88,52 @@ Result<void> DeviceAgent::start() {
                          {"members", std::to_string(stored->members.size())},
                          {"repaired", join(restored->repaired, ", ")},
                          {"driver", std::string(driver_->name())}});
-  keep_leases();
+  persist_leases();
   driver_->watch([this] { static_cast<void>(repair("link lost")); });
-  repair_later();
-  session_.start();
-  await_expiry();
+  schedule_repair();
+  carrier::Handlers handlers;
+  handlers.request = [this](const PeerId& server, Result<Request> request,
+                            const std::shared_ptr<carrier::Responder>& responder) {
+    receive(server, std::move(request), responder);
+  };
+  carrier_->start(std::move(handlers));
+  schedule_expiry();
   return {};
 }
 
 Result<std::vector<std::string>> DeviceAgent::repair(std::string_view why) {
   compared_ = std::chrono::steady_clock::now();
-  auto repaired = rounds_.repair(why);
-  if (repaired) keep_leases();
+  auto repaired = commit_loop_.repair(why);
+  if (repaired) persist_leases();
   return repaired;
 }
 
-void DeviceAgent::keep_leases() {
+void DeviceAgent::persist_leases() {
   auto leases = driver_->leases();
   Result<void> kept;
-  if (leases) kept = store_.keep_leases(of_unaddressed(*leases, core_));
+  if (leases) kept = store_.persist_leases(of_unaddressed(*leases, core_));
   if (!leases || !kept) {
     log::warning("leases of VMs are not kept",
                  {{"reason", describe(leases ? kept.error() : leases.error())}});
   }
 }
 
-void DeviceAgent::repair_later() {
+void DeviceAgent::schedule_repair() {
   repair_timer_.after(config_.repair_interval, [this] {
     static_cast<void>(repair("timer"));
-    repair_later();
+    schedule_repair();
   });
 }
 
-void DeviceAgent::receive(const xmpp::IncomingIq& iq,
-                          const std::shared_ptr<xmpp::Responder>& responder) {
-  if (!runtime::admit(config_.servers, "a server agent of this device", iq, *responder)) return;
-  auto request = protocol::parse_request(iq.payload);
+void DeviceAgent::receive(const PeerId& server, Result<Request> request,
+                          const std::shared_ptr<carrier::Responder>& responder) {
   if (!request) {
-    log::warning("malformed request refused",
-                 {{"from", iq.from.text()}, {"reason", describe(request.error())}});
     flush();  // answers leave in the order of their requests
-    responder->error(request.error());
-    return;
-  }
-  const bool changes =
-      std::holds_alternative<Batch>(*request) || std::holds_alternative<Hello>(*request);
-  if (changes != (iq.type == xmpp::IqType::set)) {
-    flush();
-    responder->error(Error{
-        Code::invalid,
-        std::string("send ") + iq.payload.name + " as an IQ of type " + (changes ? "set" : "get"),
-        {.entry = iq.payload.name}});
+    responder->refuse(request.error());
     return;
   }
   if (pending_.empty()) asio::post(daemon_.io(), [this] { flush(); });
-  pending_.push_back({{iq.from.bare().text(), *std::move(request)}, responder});
+  pending_.push_back({{server, *std::move(request)}, responder});
 }
 
 void DeviceAgent::flush() {
@@ -162,7 +150,7 @@ void DeviceAgent::flush() {
     static_cast<void>(repair("hello"));
   }
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto answers = rounds_.run(requests, now);
+  const auto answers = commit_loop_.run(requests, now);
   if (!answers) {
     // Datapath and store differ now, and only a start repairs that.
     log::error("ending", {{"reason", describe(answers.error())}});
@@ -170,10 +158,10 @@ void DeviceAgent::flush() {
     return;
   }
   for (std::size_t i = 0; i < pending.size(); ++i) answer(pending[i], (*answers)[i]);
-  await_expiry();
+  schedule_expiry();
 }
 
-void DeviceAgent::await_expiry() {
+void DeviceAgent::schedule_expiry() {
   const auto next = core_.next_expiry();
   if (!next) {
     expiry_.cancel();
@@ -192,9 +180,9 @@ void DeviceAgent::await_expiry() {
 void DeviceAgent::answer(const Pending& pending, const Result<Answer>& answer) {
   log_batch(pending.request, answer);
   if (answer) {
-    pending.responder->result(protocol::to_element(*answer));
+    pending.responder->answer(*answer);
   } else {
-    pending.responder->error(answer.error());
+    pending.responder->refuse(answer.error());
   }
 }
 
@@ -202,12 +190,12 @@ void DeviceAgent::log_batch(const ServerRequest& request, const Result<Answer>& 
   const auto* batch = std::get_if<Batch>(&request.request);
   if (!answer) {
     log::warning("request refused",
-                 {{"server", request.server}, {"reason", describe(answer.error())}});
+                 {{"server", request.server.text()}, {"reason", describe(answer.error())}});
     return;
   }
   if (batch == nullptr) return;
   const auto& results = std::get<BatchAnswer>(*answer).results;
-  const std::string trace = request.server + ":" + text(batch->sequence);
+  const std::string trace = request.server.text() + ":" + text(batch->sequence);
   for (std::size_t i = 0; i < results.size(); ++i) {
     const std::string place = trace + "/" + std::to_string(i + 1);
     if (results[i]) {
@@ -223,24 +211,14 @@ void DeviceAgent::log_batch(const ServerRequest& request, const Result<Answer>& 
 }
 
 void DeviceAgent::reload() {
-  auto next = load_device_config(config_path_);
-  if (!next) {
-    log::error("reload refused, the configuration stays as it was",
-               {{"reason", next.error().text}});
-    return;
-  }
-  if (auto configured = log::configure(next->log); !configured) {
-    log::error("the log stays as it was", {{"reason", configured.error().text}});
-  }
-  for (const Jid& server : config_.servers) {
-    const auto& kept = next->servers;
-    if (std::find(kept.begin(), kept.end(), server) == kept.end()) session_.unwatch(server);
-  }
-  for (const Jid& server : next->servers) session_.watch(server);
+  const auto next = runtime::accept_reload(load_device_config(config_path_));
+  if (!next) return;
+  runtime::update_watched(*carrier_, config_.servers, next->servers);
+  carrier_->accept_from(next->servers);
   config_.operators = next->operators;
   config_.servers = next->servers;
   core_.set_limits(next->baseline, next->capacity);
-  await_expiry();
+  schedule_expiry();
   log::info("reloaded: operators, servers, baseline, capacity, log; the rest needs a restart");
 }
 

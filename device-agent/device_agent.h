@@ -1,5 +1,5 @@
-// The shell around DeviceCore: XMPP in, store and datapath, XMPP out, in the order that the laws
-// need.
+// The shell around DeviceCore: carriers in, store and datapath, carriers out, in the order that the
+// laws need.
 #pragma once
 
 #include <chrono>
@@ -8,10 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "common/carrier/carrier.h"
 #include "common/net/timer.h"
 #include "common/runtime/daemon.h"
-#include "common/xmpp/adhoc.h"
-#include "common/xmpp/session.h"
 #include "device-agent/commit/commit_loop.h"
 #include "device-agent/commit/device_store.h"
 #include "device-agent/core/device_core.h"
@@ -22,6 +21,7 @@ namespace tenet::device {
 
 class DeviceAgent {
  public:
+  // Its only carrier so far is XMPP.
   DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::string config_path,
               DeviceStore store, std::unique_ptr<Driver> driver);
 
@@ -33,21 +33,22 @@ class DeviceAgent {
   // A request that waits for the next commit.
   struct Pending {
     ServerRequest request;
-    std::shared_ptr<xmpp::Responder> responder;
+    std::shared_ptr<carrier::Responder> responder;
   };
 
-  void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
+  void receive(const PeerId& server, Result<Request> request,
+               const std::shared_ptr<carrier::Responder>& responder);
   // Everything at hand in one commit; the answers leave after it (law 1).
   void flush();
   void answer(const Pending& pending, const Result<Answer>& answer);
   void log_batch(const ServerRequest& request, const Result<Answer>& answer) const;
-  // Compares the datapath with the core, and mends it. Says what differed.
+  // Compares the datapath with the core, and repairs it. Returns what differed.
   Result<std::vector<std::string>> repair(std::string_view why);
-  void repair_later();
-  // Those of the datapath in the store, so that a reboot loses none that a look has seen.
-  void keep_leases();
+  void schedule_repair();
+  // Copies the datapath's leases to the store, so that a reboot loses none that was seen here.
+  void persist_leases();
   // Sets the timer to when the next reservation may end.
-  void await_expiry();
+  void schedule_expiry();
   void reload();
 
   runtime::Daemon& daemon_;
@@ -56,9 +57,8 @@ class DeviceAgent {
   DeviceStore store_;
   std::unique_ptr<Driver> driver_;
   DeviceCore core_;
-  Rounds rounds_;
-  xmpp::Session session_;
-  xmpp::AdhocCommands commands_;
+  CommitLoop commit_loop_;
+  std::unique_ptr<carrier::Carrier> carrier_;
   std::vector<Pending> pending_;
   net::Timer expiry_;
   net::Timer repair_timer_;

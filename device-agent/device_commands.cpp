@@ -1,5 +1,6 @@
 #include "device-agent/device_commands.h"
 
+#include "common/command/vnid_filter.h"
 #include "common/core/attributes.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
@@ -8,22 +9,11 @@
 namespace tenet::device {
 namespace {
 
-using protocol::FormField;
-using xmpp::CommandDone;
-using xmpp::CommandInput;
-using xmpp::CommandOutput;
-
-FormField vnid_filter() {
-  return {"vnid", "text-single", "VNID, like 4096 or 4096.2 (empty: all)"};
-}
-
-// The VNID in the form, or nothing.
-Result<std::optional<Vnid>> read_filter(const CommandInput& in) {
-  if (!in.has("vnid")) return std::nullopt;
-  auto vnid = Vnid::parse(in.text("vnid"));
-  if (!vnid) return fail(vnid.error());
-  return *vnid;
-}
+using command::Field;
+using command::FieldType;
+using command::Input;
+using command::Output;
+using command::Permission;
 
 Error no_policy(Vnid vnid) {
   return {Code::unknown_vnid,
@@ -31,10 +21,10 @@ Error no_policy(Vnid vnid) {
           {.entry = "vnid " + vnid.text()}};
 }
 
-Result<CommandOutput> list_policies(const CommandServices& services, const CommandInput& in) {
-  const auto filter = read_filter(in);
+Result<Output> list_policies(const CommandServices& services, const Input& in) {
+  const auto filter = command::read_vnid_filter(in);
   if (!filter) return fail(filter.error());
-  CommandOutput out{"Policies", {"vnid", "revision", "kinds", "vms", "servers", "enforced"}};
+  Output out{"Policies", {"vnid", "revision", "kinds", "vms", "servers", "enforced"}};
   for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     std::vector<std::string> kind_names;
@@ -42,27 +32,28 @@ Result<CommandOutput> list_policies(const CommandServices& services, const Comma
       kind_names.emplace_back(kinds()[entry.index()].name);
     }
     const auto lacks = services.core.unenforced().find(vnid);
-    std::size_t vms = 0;
+    std::uint64_t vms = 0;
     for (const ServerName& server : network.claims)
       vms += services.core.view(server).at(vnid).vms.size();
+    std::vector<std::string> servers;
+    for (const ServerName& server : network.claims) servers.push_back(server.text());
     out.rows.push_back(
-        {vnid.text(), std::to_string(network.policy->revision()), join(kind_names, " "),
-         std::to_string(vms), join({network.claims.begin(), network.claims.end()}, " "),
+        {vnid.text(), network.policy->revision(), join(kind_names, " "), vms, join(servers, " "),
          lacks == services.core.unenforced().end() ? "yes" : "no: " + lacks->second.text});
   }
   return out;
 }
 
-Result<CommandOutput> list_vms(const CommandServices& services, const CommandInput& in) {
-  const auto filter = read_filter(in);
+Result<Output> list_vms(const CommandServices& services, const Input& in) {
+  const auto filter = command::read_vnid_filter(in);
   if (!filter) return fail(filter.error());
-  CommandOutput out{"VMs", {"vnid", "vm", "mac", "ip", "port", "state", "reserve", "server"}};
+  Output out{"VMs", {"vnid", "vm", "mac", "ip", "port", "state", "reserve", "server"}};
   for (const auto& [vnid, network] : services.core.networks()) {
     if (*filter && **filter != vnid) continue;
     for (const ServerName& server : network.claims) {
       const std::string until = "until " + utc_text(services.core.reserved_until(server));
       for (const VmPtr& vm : services.core.view(server).at(vnid).vms) {
-        out.rows.push_back({vnid.text(), vm->id, vm->mac.text(), addresses_text(*vm), vm->port,
+        out.rows.push_back({vnid.text(), vm->id, vm->mac.text(), addresses_text(*vm), vm->port.str(),
                             std::string(state_name(vm->state)), vm->reserve ? until : "no",
                             server});
       }
@@ -71,18 +62,18 @@ Result<CommandOutput> list_vms(const CommandServices& services, const CommandInp
   return out;
 }
 
-Result<CommandOutput> show_policy(const CommandServices& services, const CommandInput& in) {
+Result<Output> show_policy(const CommandServices& services, const Input& in) {
   auto vnid = Vnid::parse(in.text("vnid"));
   if (!vnid) return fail(vnid.error());
   const auto network = services.core.networks().find(*vnid);
   if (network == services.core.networks().end()) return fail(no_policy(*vnid));
-  CommandOutput out{"Policy of VNID " + vnid->text()};
+  Output out{"Policy of VNID " + vnid->text()};
   out.document = protocol::format_policy(*network->second.policy);
   return out;
 }
 
-Result<CommandOutput> show_capacity(const CommandServices& services, const CommandInput&) {
-  CommandOutput out{"Capacity", {"capacity", "used", "limit"}};
+Result<Output> show_capacity(const CommandServices& services, const Input&) {
+  Output out{"Capacity", {"capacity", "used", "limit"}};
   for (const Usage::Row& row : services.core.usage()) {
     const bool rate = row.capacity.starts_with("bandwidth");
     const auto number = [&](std::uint64_t n) {
@@ -95,7 +86,7 @@ Result<CommandOutput> show_capacity(const CommandServices& services, const Comma
 }
 
 // The packet that the form describes. It is read like a rule, whose fields have the same names.
-Result<Packet> read_packet(const CommandInput& in, const VmPtr& vm) {
+Result<Packet> read_packet(const Input& in, const VmPtr& vm) {
   Element rule{"packet", {}};
   rule.set("id", "1").set("action", "permit");
   for (const std::string_view field :
@@ -137,7 +128,7 @@ VmPtr find_vm(const DeviceCore& core, const DeviceCore::Network& network, Vnid v
   return out;
 }
 
-Result<CommandOutput> explain_packet(const CommandServices& services, const CommandInput& in) {
+Result<Output> explain_packet(const CommandServices& services, const Input& in) {
   auto vnid = Vnid::parse(in.text("vnid"));
   if (!vnid) return fail(vnid.error());
   const auto network = services.core.networks().find(*vnid);
@@ -158,68 +149,89 @@ Result<CommandOutput> explain_packet(const CommandServices& services, const Comm
     }
     verdict = explain(*vm, network->second.intents, *packet, leased);
   }
-  CommandOutput out{"Verdict", {"verdict", "decided-by", "packet"}};
+  Output out{"Verdict", {"verdict", "decided-by", "packet"}};
   out.rows.push_back({std::string(action_name(verdict.action)), verdict.decided_by, text(*packet)});
   return out;
 }
 
-Result<CommandOutput> resync(const CommandServices& services, const CommandInput&) {
+Result<Output> resync(const CommandServices& services, const Input&) {
   auto repaired = services.resync();
   if (!repaired) return fail(repaired.error());
-  CommandOutput out{"Repaired", {"repaired"}};
+  Output out{"Repaired", {"repaired"}};
   for (std::string& what : *repaired) out.rows.push_back({std::move(what)});
   return out;
 }
 
 }  // namespace
 
-std::vector<xmpp::AdhocCommand> device_commands(const CommandServices& services) {
-  using Function = Result<CommandOutput> (*)(const CommandServices&, const CommandInput&);
-  const auto row = [&services](std::string node, std::string name, std::string summary,
-                               std::vector<FormField> fields, Function function,
-                               bool listing = false) {
-    return xmpp::AdhocCommand{
-        std::move(node),
-        std::move(name),
-        std::move(summary),
-        std::move(fields),
-        [services, function](const CommandInput& in, const CommandDone& done) {
-          done(function(services, in));
-        },
-        listing};
+std::vector<command::Command> device_commands(const CommandServices& services) {
+  using Function = Result<Output> (*)(const CommandServices&, const Input&);
+  const auto row = [&services](command::Command command, Function function) {
+    command.run = [services, function](const Input& in, const command::Done& done) {
+      done(function(services, in));
+    };
+    return command;
   };
-  const FormField vnid{"vnid", "text-single", "VNID, like 4096 or 4096.2", {}, {}, true};
-  const FormField vm{"vm", "text-single", "VM", {}, {}, true};
-  const FormField direction{"direction",
-                            "list-single",
-                            "Direction, as the VM sees it",
-                            {"from-vm"},
-                            {"from-vm", "to-vm"}};
+  const auto text = [](std::string name, std::string label) {
+    return Field{.name = std::move(name), .label = std::move(label)};
+  };
+  const Field vnid{.name = "vnid", .label = "VNID, like 4096 or 4096.2", .required = true};
+  const Field vm{.name = "vm", .label = "VM", .required = true};
+  const Field direction{.name = "direction",
+                        .type = FieldType::choice,
+                        .label = "Direction, as the VM sees it",
+                        .value = "from-vm",
+                        .options = {"from-vm", "to-vm"}};
+  const Field established{.name = "established",
+                          .type = FieldType::flag,
+                          .label = "TCP segment of an existing connection",
+                          .value = "false"};
   return {
-      row("list-policies", "List policies", "The policies that this device enforces.",
-          {vnid_filter()}, list_policies, true),
-      row("list-vms", "List VMs", "The VMs that this device knows.", {vnid_filter()}, list_vms,
-          true),
-      row("show-policy", "Show a policy", "The policy document of one VNID.", {vnid}, show_policy),
-      row("show-capacity", "Show capacity", "What the device can grant, and what is granted.", {},
-          show_capacity, true),
-      row("explain", "Explain a packet", "Whether a packet of a VM passes, and which rule decides.",
-          {vnid,
-           vm,
-           direction,
-           {"ethertype", "text-single", "Ethertype: ipv4, ipv6, arp or 0x0600 and above"},
-           {"protocol", "text-single", "Protocol: tcp, udp, icmp, icmpv6, sctp or a number"},
-           {"source", "text-single", "Source address"},
-           {"destination", "text-single", "Destination address"},
-           {"source-port", "text-single", "Source port"},
-           {"destination-port", "text-single", "Destination port"},
-           {"icmp-type", "text-single", "ICMP type"},
-           {"established", "boolean", "TCP segment of an existing connection", {"false"}}},
+      row({.name = "list-policies",
+           .title = "List policies",
+           .summary = "The policies that this device enforces.",
+           .permission = Permission::view,
+           .fields = {command::vnid_filter()},
+           .listing = true},
+          list_policies),
+      row({.name = "list-vms",
+           .title = "List VMs",
+           .summary = "The VMs that this device knows.",
+           .permission = Permission::view,
+           .fields = {command::vnid_filter()},
+           .listing = true},
+          list_vms),
+      row({.name = "show-policy",
+           .title = "Show a policy",
+           .summary = "The policy document of one VNID.",
+           .permission = Permission::view,
+           .fields = {vnid}},
+          show_policy),
+      row({.name = "show-capacity",
+           .title = "Show capacity",
+           .summary = "What the device can grant, and what is granted.",
+           .permission = Permission::view,
+           .listing = true},
+          show_capacity),
+      row({.name = "explain",
+           .title = "Explain a packet",
+           .summary = "Whether a packet of a VM passes, and which rule decides.",
+           .permission = Permission::view,
+           .fields = {vnid, vm, direction,
+                      text("ethertype", "Ethertype: ipv4, ipv6, arp or 0x0600 and above"),
+                      text("protocol", "Protocol: tcp, udp, icmp, icmpv6, sctp or a number"),
+                      text("source", "Source address"), text("destination", "Destination address"),
+                      text("source-port", "Source port"),
+                      text("destination-port", "Destination port"), text("icmp-type", "ICMP type"),
+                      established}},
           explain_packet),
-      row("resync", "Resync",
-          "Compares what the datapath enforces with what the device has acknowledged, repairs "
-          "it, and lists what was repaired.",
-          {}, resync, true),
+      row({.name = "resync",
+           .title = "Resync",
+           .summary = "Compares what the datapath enforces with what the device has acknowledged, "
+                      "repairs it, and lists what was repaired.",
+           .permission = Permission::operate,
+           .listing = true},
+          resync),
   };
 }
 

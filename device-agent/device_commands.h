@@ -1,11 +1,11 @@
-// The device agent's ad-hoc commands: one row each.
+// The commands that operators have on a device agent: one row each.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "common/xmpp/adhoc.h"
+#include "common/command/command.h"
 #include "device-agent/core/device_core.h"
 
 namespace tenet::device {
@@ -16,6 +16,6 @@ struct CommandServices {
   std::function<Result<std::vector<Lease>>()> leases;
   std::function<Result<std::vector<std::string>>()> resync;  // says what was repaired
 };
-std::vector<xmpp::AdhocCommand> device_commands(const CommandServices& services);
+std::vector<command::Command> device_commands(const CommandServices& services);
 
 }  // namespace tenet::device

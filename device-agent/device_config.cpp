@@ -5,8 +5,9 @@
 #include "common/core/intent.h"
 #include "common/core/text.h"
 #include "common/core/vnid.h"
-#include "common/runtime/agent_config.h"
 #include "common/runtime/config.h"
+#include "common/runtime/log_config.h"
+#include "common/xmpp/xmpp_config.h"
 #include "device-agent/datapath/linux/program/program.h"
 
 namespace tenet::device {
@@ -145,12 +146,12 @@ Result<DeviceConfig> read_file(Result<runtime::ConfigFile> file) {
   DeviceConfig out;
   {
     Section root = file->root();
-    out.xmpp = runtime::read_xmpp(root.table("xmpp"), "device-agent");
+    out.xmpp = xmpp::read_xmpp(root.table("xmpp"), "device-agent");
     out.log = runtime::read_log(root.table("log"));
     Section agent = root.table("agent");
-    out.operators = runtime::read_operators(agent, "operators");
+    out.operators = xmpp::read_accounts(agent, "operators");
     out.state = agent.text("state", "/var/lib/tenet/device-agent.db");
-    out.servers = runtime::read_peers(root, "server", "server-agent");
+    out.servers = xmpp::read_peers(root, "server", "server-agent");
     Section datapath = root.table("datapath");
     out.driver = datapath.choice("driver", {"record", "linux"}, "record");
     out.linux_datapath = read_linux(datapath);

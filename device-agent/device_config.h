@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/core/peer_id.h"
 #include "common/observe/log.h"
 #include "common/xmpp/session.h"
 #include "device-agent/core/baseline.h"
@@ -20,8 +20,8 @@ namespace tenet::device {
 struct DeviceConfig {
   xmpp::SessionOptions xmpp;
   log::Options log;
-  std::set<Jid> operators;
-  std::vector<Jid> servers;  // full JIDs of server agents
+  std::set<PeerId> operators;  // accounts
+  std::vector<PeerId> servers;
   std::string state;
   std::string driver;
   std::string record_file;

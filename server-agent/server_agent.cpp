@@ -6,19 +6,18 @@
 #include <asio/post.hpp>
 
 #include "common/observe/log.h"
-#include "common/protocol/codec.h"
-#include "common/protocol/names.h"
-#include "common/xmpp/session_log.h"
+#include "common/runtime/reload.h"
+#include "common/xmpp/xmpp_carrier.h"
 
 namespace tenet::server {
 namespace {
 
 constexpr std::chrono::seconds kStoreRetry{1};
 
-xmpp::SessionOptions session_options(const ServerConfig& config) {
-  xmpp::SessionOptions out = config.xmpp;
-  out.client_name = "Tenet server agent";
-  return out;
+std::unique_ptr<carrier::Carrier> make_carrier(asio::io_context& io, const ServerConfig& config) {
+  xmpp::XmppCarrierOptions options{config.xmpp, "device", "a server agent that this one knows"};
+  options.session.client_name = "Tenet server agent";
+  return std::make_unique<xmpp::XmppCarrier>(io, std::move(options));
 }
 
 }  // namespace
@@ -31,21 +30,18 @@ ServerAgent::ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::stri
       store_(std::move(store)),
       write_ahead_(store_),
       core_(std::move(core)),
-      session_(daemon.io(), session_options(config_), handlers()),
-      commands_(session_,
-                server_commands(core_,
-                                [this](Command c, const std::string& what, CommandReply reply) {
-                                  command(std::move(c), what, std::move(reply));
-                                }),
-                [this](const Jid& jid) { return config_.operators.contains(jid); }),
+      carrier_(make_carrier(daemon.io(), config_)),
       store_retry_(daemon.io()) {
-  session_.serve(
-      std::string(protocol::kNamespace),
-      [this](const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder) {
-        receive(iq, responder);
-      });
-  for (const Jid& device : config_.devices) session_.watch(device);
-  daemon_.on_stop([this](std::function<void()> done) { session_.stop(std::move(done)); });
+  const auto submit = [this](Command c, const std::string& what, CommandReply reply) {
+    command(std::move(c), what, std::move(reply));
+  };
+  carrier_->serve(operator_commands(core_, submit),
+                  [this](const PeerId& account, command::Permission) {
+                    return config_.operators.contains(account);
+                  });
+  carrier_->accept_from(config_.servers);
+  for (const PeerId& device : config_.devices) carrier_->watch(device);
+  daemon_.on_stop([this](std::function<void()> done) { carrier_->stop(std::move(done)); });
   daemon_.on_reload([this] { reload(); });
 }
 
@@ -73,30 +69,29 @@ Result<std::unique_ptr<ServerAgent>> ServerAgent::open(runtime::Daemon& daemon, 
 void ServerAgent::start() {
   log::info("restored", {{"networks", std::to_string(core_.desired().networks().size())},
                          {"epoch", std::to_string(core_.epoch())}});
-  session_.start();
+  carrier_->start(handlers());
 }
 
-xmpp::SessionHandlers ServerAgent::handlers() {
-  xmpp::SessionHandlers out = runtime::logging_handlers("device");
-  out.offline = [this, log = out.offline](const Error& why) {
-    log(why);
+carrier::Handlers ServerAgent::handlers() {
+  carrier::Handlers out;
+  out.offline = [this](const Error&) {
     post([this](ServerCore& core) {
-      for (const Jid& device : config_.devices) core.device_unavailable(device);
-      coming_.clear();
+      for (const PeerId& device : config_.devices) core.device_unavailable(device);
+      awaiting_sync_.clear();
     });
   };
-  out.presence = [this, log = out.presence](const Jid& peer, bool available) {
-    log(peer, available);
+  out.presence = [this](const PeerId& peer, bool available) {
     post([this, peer, available](ServerCore& core) {
       if (available) {
         core.device_available(peer);
-        coming_.insert(peer);
+        awaiting_sync_.insert(peer);
       } else {
         core.device_unavailable(peer);
-        coming_.erase(peer);
+        awaiting_sync_.erase(peer);
       }
     });
   };
+  out.query = [this](const NetworkQuery& query) { return core_.network(query); };
   return out;
 }
 
@@ -114,7 +109,7 @@ void ServerAgent::post(const std::function<void(ServerCore&)>& event) {
 
 void ServerAgent::perform() {
   ServerEffects decided = core_.take();
-  for (const Trouble& trouble : std::exchange(decided.troubles, {})) perform(trouble);
+  for (const Diagnostic& diagnostic : std::exchange(decided.diagnostics, {})) perform(diagnostic);
   for (const Send& send : write_ahead_.take_ahead(decided)) perform(send);
   const auto effects = write_ahead_.pass(std::move(decided));
   if (!effects) {
@@ -136,19 +131,21 @@ void ServerAgent::perform() {
   for (const PeerQuery& query : effects->queries) perform(query);
   for (const Timer& timer : effects->timers) perform(timer);
   for (const Answered& answered : effects->answers) perform(answered);
-  if (!coming_.empty()) tidy_up();
+  if (!awaiting_sync_.empty()) trim_memory();
 }
 
-// To compare with a device takes as much memory for a moment as all its VMs, spread between what
-// stays. Once all who came have been compared with it goes back to the system.
-void ServerAgent::tidy_up() {
-  const auto compared = [this](const Jid& device) {
+// A comparison takes as much memory for a moment as all of the device's VMs, spread between what
+// stays. It goes back to the system once all devices that became available have been compared with.
+void ServerAgent::trim_memory() {
+  const auto compared = [this](const PeerId& device) {
     const auto link = core_.links().find(device);
     return link == core_.links().end() || link->second.synchronized() ||
            link->second.phase() == Phase::waiting || link->second.phase() == Phase::fenced;
   };
-  while (!coming_.empty() && compared(*coming_.begin())) coming_.erase(coming_.begin());
-  if (coming_.empty()) ::malloc_trim(0);
+  while (!awaiting_sync_.empty() && compared(*awaiting_sync_.begin())) {
+    awaiting_sync_.erase(awaiting_sync_.begin());
+  }
+  if (awaiting_sync_.empty()) ::malloc_trim(0);
 }
 
 void ServerAgent::log_sent(const Send& send) const {
@@ -164,36 +161,29 @@ void ServerAgent::log_sent(const Send& send) const {
   }
 }
 
-// Until there is room for it in the session's output it is what the core gave: devices share their
-// policies.
 void ServerAgent::perform(const Send& send) {
-  const bool changes =
-      std::holds_alternative<Batch>(send.request) || std::holds_alternative<Hello>(send.request);
+  // Shared: until there is room for it, the request is what the core gave, and devices share their
+  // policies.
   const auto out = std::make_shared<const Send>(send);
-  session_.request(
-      out->device, changes ? xmpp::IqType::set : xmpp::IqType::get,
-      [this, out] {
-        log_sent(*out);
-        return protocol::to_element(out->request);
-      },
-      config_.request_timeout,
-      [this, out](const Result<Element>& reply) {
-        Result<Answer> answer = reply ? protocol::parse_answer(*reply, out->request)
-                                      : Result<Answer>(fail(reply.error()));
-        // It answered, but we do not understand what: the outcome is unknown, not a refusal.
-        if (reply && !answer) answer.error().code = Code::unreachable;
-        const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-        post([&](ServerCore& core) { core.device_answer(out->device, out->token, answer, now); });
-      });
+  carrier_->send({.to = out->device,
+                  .request = std::shared_ptr<const Request>(out, &out->request),
+                  .timeout = config_.request_timeout,
+                  .leaving = [this, out] { log_sent(*out); },
+                  .answered =
+                      [this, out](const Result<Answer>& answer) {
+                        const auto now = std::chrono::floor<std::chrono::seconds>(
+                            std::chrono::system_clock::now());
+                        post([&](ServerCore& core) {
+                          core.device_answer(out->device, out->token, answer, now);
+                        });
+                      }});
 }
 
 void ServerAgent::perform(const PeerQuery& query) {
-  session_.request(query.server, xmpp::IqType::get, protocol::to_element(query.query),
-                   config_.request_timeout, [this, query](const Result<Element>& reply) {
-                     const auto answer = reply ? protocol::parse_network_answer(*reply)
-                                               : Result<NetworkAnswer>(fail(reply.error()));
-                     post([&](ServerCore& core) { core.peer_answer(query.command, answer); });
-                   });
+  carrier_->query(query.server, query.query, config_.request_timeout,
+                  [this, id = query.command](const Result<NetworkAnswer>& answer) {
+                    post([&](ServerCore& core) { core.peer_answer(id, answer); });
+                  });
 }
 
 void ServerAgent::perform(const Timer& timer) {
@@ -209,8 +199,8 @@ void ServerAgent::perform(const Timer& timer) {
       if (const auto* command = std::get_if<CommandId>(&what)) {
         if (open_.contains(*command)) core.command_deadline(*command);
       } else {
-        const auto& [device, token] = std::get<1>(what);
-        core.device_retry(device, token);
+        const DeviceTimer& timer = std::get<DeviceTimer>(what);
+        core.device_timer_expired(timer.device, timer.token);
       }
     });
   });
@@ -239,68 +229,36 @@ void ServerAgent::perform(const Answered& answered) {
     log::info("command answered", {{"trace", command.trace},
                                    {"device", r.device.text()},
                                    {"object", r.object},
-                                   {"state", std::string(delivery_name(r.delivery))},
+                                   {"state", std::string(status_name(r.status))},
                                    {"detail", r.error ? describe(*r.error) : ""}});
   }
   command.reply(result);
 }
 
-void ServerAgent::perform(const Trouble& trouble) {
-  const std::string device = trouble.device.text();
-  const std::string reason = describe(trouble.error);
-  if (!trouble.object.empty()) {
-    log::warning("refused", {{"device", device}, {"object", trouble.object}, {"reason", reason}});
-  } else if (trouble.pause == std::chrono::milliseconds(0)) {
-    log::info("a device is compared with again", {{"device", device}, {"reason", reason}});
-  } else if (trouble.pause) {
-    log::warning("the conversation with a device failed and begins again",
+void ServerAgent::perform(const Diagnostic& diagnostic) {
+  const std::string device = diagnostic.device.text();
+  const std::string reason = describe(diagnostic.error);
+  if (!diagnostic.object.empty()) {
+    log::warning("refused",
+                 {{"device", device}, {"object", diagnostic.object}, {"reason", reason}});
+  } else if (diagnostic.pause == std::chrono::milliseconds(0)) {
+    log::info("device resync", {{"device", device}, {"reason", reason}});
+  } else if (diagnostic.pause) {
+    log::warning("conversation with a device failed, it begins again after a pause",
                  {{"device", device},
                   {"reason", reason},
-                  {"pause", std::to_string(trouble.pause->count()) + "ms"}});
+                  {"pause", std::to_string(diagnostic.pause->count()) + "ms"}});
   } else {
-    log::error("a device does not listen to this server", {{"device", device}, {"reason", reason}});
-  }
-}
-
-// ---- requests of other servers ---------------------------------------------------------------
-
-void ServerAgent::receive(const xmpp::IncomingIq& iq,
-                          const std::shared_ptr<xmpp::Responder>& responder) {
-  if (!runtime::admit(config_.servers, "a server agent that this one knows", iq, *responder))
-    return;
-  const auto query = protocol::parse_network_query(iq.payload);
-  if (!query) {
-    responder->error(query.error());
-    return;
-  }
-  const auto answer = core_.network(*query);
-  if (!answer) {
-    responder->error(answer.error());
-  } else {
-    responder->result(protocol::to_element(*answer));
+    log::error("a device refuses this server's epoch", {{"device", device}, {"reason", reason}});
   }
 }
 
 void ServerAgent::reload() {
-  auto next = load_server_config(config_path_);
-  if (!next) {
-    log::error("reload refused, the configuration stays as it was",
-               {{"reason", next.error().text}});
-    return;
-  }
-  if (auto configured = log::configure(next->log); !configured) {
-    log::error("the log stays as it was", {{"reason", configured.error().text}});
-  }
-  const auto lacks = [](const std::vector<Jid>& list, const Jid& jid) {
-    return std::find(list.begin(), list.end(), jid) == list.end();
-  };
-  for (const Jid& device : config_.devices) {
-    if (lacks(next->devices, device)) session_.unwatch(device);
-  }
+  const auto next = runtime::accept_reload(load_server_config(config_path_));
+  if (!next) return;
   post([&](ServerCore& core) { core.set_devices(next->devices); });
-  for (const Jid& device : next->devices) {
-    if (lacks(config_.devices, device)) session_.watch(device);
-  }
+  runtime::update_watched(*carrier_, config_.devices, next->devices);
+  carrier_->accept_from(next->servers);
   config_.operators = next->operators;
   config_.devices = next->devices;
   config_.servers = next->servers;

@@ -1,5 +1,5 @@
-// The shell around ServerCore: XMPP and commands in, store, XMPP out, in the order that the laws
-// need.
+// The shell around ServerCore: carriers and commands in, store, carriers out, in the order that the
+// laws need.
 #pragma once
 
 #include <asio/steady_timer.hpp>
@@ -8,12 +8,11 @@
 #include <string>
 #include <unordered_map>
 
+#include "common/carrier/carrier.h"
 #include "common/runtime/daemon.h"
-#include "common/xmpp/adhoc.h"
-#include "common/xmpp/session.h"
 #include "server-agent/core/server_core.h"
 #include "server-agent/server_config.h"
-#include "server-agent/sources/operators.h"
+#include "server-agent/sources/operators/commands.h"
 #include "server-agent/store/server_store.h"
 #include "server-agent/store/write_ahead.h"
 
@@ -28,7 +27,7 @@ class ServerAgent {
                                                    std::string config_path,
                                                    std::uint64_t least_epoch = 0);
   void start();
-  // Does what an operator asks for; `what` is for the log. `reply` is called once.
+  // Runs a command; `what` is for the log. `reply` is called once.
   void command(Command command, const std::string& what, CommandReply reply);
   const ServerCore& core() const { return core_; }
 
@@ -42,10 +41,9 @@ class ServerAgent {
   void perform(const PeerQuery& query);
   void perform(const Answered& answered);
   void perform(const Timer& timer);
-  static void perform(const Trouble& trouble);
-  void tidy_up();
-  void receive(const xmpp::IncomingIq& iq, const std::shared_ptr<xmpp::Responder>& responder);
-  xmpp::SessionHandlers handlers();
+  static void perform(const Diagnostic& diagnostic);
+  void trim_memory();
+  carrier::Handlers handlers();
   void reload();
 
   runtime::Daemon& daemon_;
@@ -54,10 +52,9 @@ class ServerAgent {
   ServerStore store_;
   WriteAhead write_ahead_;
   ServerCore core_;
-  xmpp::Session session_;
-  xmpp::AdhocCommands commands_;
+  std::unique_ptr<carrier::Carrier> carrier_;
   bool scheduled_ = false;
-  std::set<Jid> coming_;  // devices that came, and may not have been compared with yet
+  std::set<PeerId> awaiting_sync_;  // devices that became available, and are not compared with yet
   asio::steady_timer store_retry_;
   bool store_failing_ = false;
   CommandId next_command_ = 0;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/core/peer_id.h"
 #include "common/observe/log.h"
 #include "common/xmpp/session.h"
 
@@ -17,9 +17,9 @@ namespace tenet::server {
 struct ServerConfig {
   xmpp::SessionOptions xmpp;
   log::Options log;
-  std::set<Jid> operators;
-  std::vector<Jid> devices;  // full JIDs of device agents
-  std::vector<Jid> servers;  // full JIDs of server agents, for migrations
+  std::set<PeerId> operators;  // accounts
+  std::vector<PeerId> devices;
+  std::vector<PeerId> servers;  // that may ask for a network, for migrations
   std::string state;
   std::size_t max_batch_bytes = 0;
   std::size_t max_policy_bytes = 0;

@@ -68,9 +68,24 @@ Policy::Policy(Vnid vnid, Revision revision, std::vector<PolicyEntry> entries)
             [](const PolicyEntry& a, const PolicyEntry& b) { return a.index() < b.index(); });
   std::string content = "policy " + vnid.text() + "\n";
   for (const PolicyEntry& entry : entries_) {
-    content += canonical_text(kinds()[entry.index()].format(entry)) + "\n";
+    const std::string text = canonical_text(kinds()[entry.index()].format(entry));
+    entry_bytes_ += text.size();
+    content += text + "\n";
   }
   stamp_ = {revision, Sha256::of(content)};
+}
+
+std::size_t Policy::wire_bytes() const {
+  const std::string_view frame = entries_.empty() ? "<policy vnid=\"\" revision=\"\"/>"
+                                                  : "<policy vnid=\"\" revision=\"\"></policy>";
+  return frame.size() + vnid_.text().size() + std::to_string(stamp_.revision).size() +
+         entry_bytes_;
+}
+
+Succession succession(const PolicyStamp& now, const PolicyStamp& next) {
+  if (next.revision > now.revision) return Succession::newer;
+  if (next.revision < now.revision) return Succession::older;
+  return next.content == now.content ? Succession::same : Succession::conflicting;
 }
 
 Result<Policy> Policy::parse(const Element& element) {

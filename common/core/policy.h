@@ -23,6 +23,15 @@ struct PolicyStamp {
   bool operator==(const PolicyStamp&) const = default;
 };
 
+// A policy as the successor of another one of the same VNID.
+enum class Succession {
+  newer,        // a higher revision: it replaces the other
+  same,         // the same document
+  older,        // a lower revision: it changes nothing (law 3)
+  conflicting,  // the same revision with other content
+};
+Succession succession(const PolicyStamp& now, const PolicyStamp& next);
+
 class Policy {
  public:
   // Sorts the entries by kind. Precondition: at most one of each kind, revision > 0.
@@ -37,6 +46,8 @@ class Policy {
   const PolicyStamp& stamp() const { return stamp_; }
   const std::vector<PolicyEntry>& entries() const { return entries_; }
   std::vector<Intent> compile() const;
+  // Of its canonical text.
+  std::size_t wire_bytes() const;
 
   bool operator==(const Policy& other) const {
     return vnid_ == other.vnid_ && stamp_ == other.stamp_;
@@ -46,6 +57,7 @@ class Policy {
   Vnid vnid_;
   std::vector<PolicyEntry> entries_;
   PolicyStamp stamp_;
+  std::size_t entry_bytes_ = 0;  // of the canonical text
 };
 
 // Shared between desired state, operations in flight and what a device has.

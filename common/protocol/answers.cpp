@@ -50,7 +50,7 @@ std::optional<std::vector<std::size_t>> read_ranges(std::string_view ranges,
 }
 
 // Only its frame: what is inside an error is read leniently (see error_from).
-std::optional<Error> check_error(const Element& element) {
+std::optional<Error> check_error(const Element& element, PeerParser parse_peer) {
   Attributes in(element);
   in.required<bool>(
       "type", "auth, cancel, continue, modify or wait",
@@ -60,12 +60,13 @@ std::optional<Error> check_error(const Element& element) {
         }
         return std::nullopt;
       });
-  in.optional_result<Jid>("by", Jid::parse);
+  in.optional_result<PeerId>("by", parse_peer);
   if (element.children.empty()) in.fail("there is no condition inside");
   return in.finish(false);
 }
 
-Result<Answer> parse_batch_answer(const Element& element, const Batch& request) {
+Result<Answer> parse_batch_answer(const Element& element, const Batch& request,
+                                  PeerParser parse_peer) {
   Attributes in(element);
   BatchAnswer out;
   out.sequence = read_sequence(in);
@@ -90,7 +91,7 @@ Result<Answer> parse_batch_answer(const Element& element, const Batch& request) 
     if (child.children.size() != 1 || !is(child.children.front(), "error")) {
       return bad_answer("a refusal has not exactly one error");
     }
-    if (auto error = check_error(child.children.front())) return fail(*error);
+    if (auto error = check_error(child.children.front(), parse_peer)) return fail(*error);
     for (const std::size_t place : *places) out.results[place] = error_from(child.children.front());
   }
   for (std::size_t i = 0; i < answered.size(); ++i) {
@@ -306,11 +307,11 @@ Element to_element(const Answer& message) {
   return std::visit([](const auto& m) { return to_element(m); }, message);
 }
 
-Result<Answer> parse_answer(const Element& element, const Request& request) {
+Result<Answer> parse_answer(const Element& element, const Request& request, PeerParser parse_peer) {
   if (!is(element, request_name(request))) {
     return bad_answer("it is <" + element.name + " xmlns='" + element.xmlns + "'>");
   }
-  if (const auto* batch = std::get_if<Batch>(&request)) return parse_batch_answer(element, *batch);
+  if (const auto* batch = std::get_if<Batch>(&request)) return parse_batch_answer(element, *batch, parse_peer);
   if (const auto* compare = std::get_if<Compare>(&request)) {
     return parse_compare_answer(element, *compare);
   }

@@ -24,18 +24,18 @@ Element to_element(const Request& message);
 Element to_element(const Answer& message);
 Element to_element(const Operation& operation);
 
+// Reads the name of a peer in a message: what it may look like is the carrier's affair. Errors: invalid.
+using PeerParser = Result<PeerId> (*)(std::string_view text);
+
 // Each returns `invalid`, naming element and attribute, for anything but that message.
-Result<Request> parse_request(const Element& element);
+Result<Request> parse_request(const Element& element, PeerParser parse_peer);
 Result<NetworkQuery> parse_network_query(const Element& element);
 Result<NetworkAnswer> parse_network_answer(const Element& element);
 // The answer to that request: of its kind, and as many results as it has operations or nodes.
-Result<Answer> parse_answer(const Element& element, const Request& request);
+Result<Answer> parse_answer(const Element& element, const Request& request, PeerParser parse_peer);
 
 // A policy document as text. Errors: as parse_xml and Policy::parse.
 Result<PolicyPtr> parse_policy(std::string_view text);
 std::string format_policy(const Policy& policy);  // indented
-
-// Bytes of the operation on the wire, for cutting batches; an upper bound within a few bytes.
-std::size_t encoded_bytes(const Operation& operation);
 
 }  // namespace tenet::protocol

@@ -49,26 +49,26 @@ Result<PolicyPtr> parse_only_policy(const Element& element) {
   return read_policy(element.children.front());
 }
 
-Result<Operation> parse_sync(const Element& element) {
+Result<Operation> parse_sync(const Element& element, PeerParser) {
   auto policy = parse_only_policy(element);
   if (!policy) return fail(policy.error());
   return Operation(PolicySync{*policy});
 }
 
-Result<Operation> parse_update(const Element& element) {
+Result<Operation> parse_update(const Element& element, PeerParser) {
   auto policy = parse_only_policy(element);
   if (!policy) return fail(policy.error());
   return Operation(PolicyUpdate{*policy});
 }
 
-Result<Operation> parse_withdraw(const Element& element) {
+Result<Operation> parse_withdraw(const Element& element, PeerParser) {
   Attributes in(element);
   const Vnid vnid = in.required_result<Vnid>("vnid", Vnid::parse);
   if (auto error = in.finish()) return fail(*error);
   return Operation(PolicyWithdraw{vnid});
 }
 
-Result<Operation> parse_association(const Element& element, VmState state) {
+Result<Operation> parse_association(const Element& element, VmState state, PeerParser parse_peer) {
   Attributes in(element);
   Associate out;
   out.vnid = in.required_result<Vnid>("vnid", Vnid::parse);
@@ -79,7 +79,7 @@ Result<Operation> parse_association(const Element& element, VmState state) {
   if (state == VmState::pre_associated) {
     vm.reserve = in.optional<bool>("reserve", "true or false", parse_boolean).value_or(false);
   }
-  out.from = in.optional_result<Jid>("from", Jid::parse);
+  out.from = in.optional_result<PeerId>("from", parse_peer);
   if (element.children.size() > 1) in.fail("write at most one policy inside");
   if (auto error = in.finish(false)) return fail(*error);
   auto made = finish_vm(std::move(vm));
@@ -98,15 +98,15 @@ Result<Operation> parse_association(const Element& element, VmState state) {
   return Operation(std::move(out));
 }
 
-Result<Operation> parse_associate(const Element& element) {
-  return parse_association(element, VmState::associated);
+Result<Operation> parse_associate(const Element& element, PeerParser parse_peer) {
+  return parse_association(element, VmState::associated, parse_peer);
 }
 
-Result<Operation> parse_pre_associate(const Element& element) {
-  return parse_association(element, VmState::pre_associated);
+Result<Operation> parse_pre_associate(const Element& element, PeerParser parse_peer) {
+  return parse_association(element, VmState::pre_associated, parse_peer);
 }
 
-Result<Operation> parse_dissociate(const Element& element) {
+Result<Operation> parse_dissociate(const Element& element, PeerParser) {
   Attributes in(element);
   Dissociate out;
   out.vnid = in.required_result<Vnid>("vnid", Vnid::parse);
@@ -117,7 +117,7 @@ Result<Operation> parse_dissociate(const Element& element) {
 
 struct OperationRow {
   std::string_view name;
-  Result<Operation> (*parse)(const Element&);
+  Result<Operation> (*parse)(const Element&, PeerParser);
 };
 constexpr OperationRow kOperations[] = {
     {"policy-sync", parse_sync},         {"policy-update", parse_update},
@@ -125,30 +125,30 @@ constexpr OperationRow kOperations[] = {
     {"associate", parse_associate},      {"dissociate", parse_dissociate},
 };
 
-Result<Operation> parse_operation(const Element& element) {
+Result<Operation> parse_operation(const Element& element, PeerParser parse_peer) {
   for (const OperationRow& row : kOperations) {
-    if (is(element, row.name)) return row.parse(element);
+    if (is(element, row.name)) return row.parse(element, parse_peer);
   }
   return unexpected_element(element, "batch");
 }
 
 // ---- requests --------------------------------------------------------------------------------
 
-Result<Request> parse_hello(const Element& element) {
+Result<Request> parse_hello(const Element& element, PeerParser) {
   Attributes in(element);
   const Hello out{read_sequence(in)};
   if (auto error = in.finish()) return fail(*error);
   return Request(out);
 }
 
-Result<Request> parse_synced(const Element& element) {
+Result<Request> parse_synced(const Element& element, PeerParser) {
   Attributes in(element);
   const Synced out{in.required<Sha256>("root", kDigest, Sha256::parse)};
   if (auto error = in.finish()) return fail(*error);
   return Request(out);
 }
 
-Result<Request> parse_compare(const Element& element) {
+Result<Request> parse_compare(const Element& element, PeerParser) {
   Attributes in(element);
   if (auto error = in.finish(false)) return fail(*error);
   Compare out;
@@ -168,14 +168,14 @@ Result<Request> parse_compare(const Element& element) {
   return Request(std::move(out));
 }
 
-Result<Request> parse_batch(const Element& element) {
+Result<Request> parse_batch(const Element& element, PeerParser parse_peer) {
   Attributes in(element);
   Batch out;
   out.sequence = read_sequence(in);
   if (auto error = in.finish(false)) return fail(*error);
   out.operations.reserve(element.children.size());
   for (const Element& child : element.children) {
-    auto operation = parse_operation(child);
+    auto operation = parse_operation(child, parse_peer);
     if (!operation) {
       Error error = operation.error();
       error.text = "operation " + std::to_string(out.operations.size() + 1) + ": " + error.text;
@@ -191,7 +191,7 @@ Result<Request> parse_batch(const Element& element) {
 
 struct RequestRow {
   std::string_view name;
-  Result<Request> (*parse)(const Element&);
+  Result<Request> (*parse)(const Element&, PeerParser);
 };
 // In the order of Request's alternatives.
 constexpr RequestRow kRequests[] = {
@@ -247,9 +247,9 @@ Element to_element(const Request& message) {
   return std::visit([](const auto& m) { return to_element(m); }, message);
 }
 
-Result<Request> parse_request(const Element& element) {
+Result<Request> parse_request(const Element& element, PeerParser parse_peer) {
   for (const RequestRow& row : kRequests) {
-    if (is(element, row.name)) return row.parse(element);
+    if (is(element, row.name)) return row.parse(element, parse_peer);
   }
   return fail(Code::invalid,
               "the request " + element.name + " is unknown; write hello, digests, batch or synced",
@@ -274,12 +274,6 @@ Result<PolicyPtr> parse_policy(std::string_view text) {
 
 std::string format_policy(const Policy& policy) {
   return format_xml(policy.format(), Layout::indented);
-}
-
-std::size_t encoded_bytes(const Operation& operation) {
-  // Namespaces are declared once, on the batch.
-  return canonical_text(to_element(operation)).size() +
-         (std::holds_alternative<Associate>(operation) ? 0 : 32);
 }
 
 }  // namespace tenet::protocol

@@ -52,6 +52,16 @@ std::string add_checksums(const CheckedTable& table) {
   return out + checksum_sql(table, table.columns) + ";";
 }
 
+std::string add_column(const CheckedTable& before, const CheckedTable& after,
+                       std::string_view value) {
+  const std::string name(before.name);
+  const std::string column(split_words(after.columns).back());
+  return "ALTER TABLE " + name + " ADD COLUMN " + column + " TEXT NOT NULL DEFAULT " +
+         std::string(value) + ";UPDATE " + name +
+         " SET checksum=" + checksum_sql(after, after.columns) +
+         " WHERE checksum=" + checksum_sql(before, before.columns) + ";";
+}
+
 std::string checksum_sql(const CheckedTable& table, std::string_view values) {
   return "tenet_checksum('" + std::string(table.name) + "', " + std::string(values) + ")";
 }
@@ -61,7 +71,8 @@ std::string checked_values(const CheckedTable& table) {
   for (int i = 1; i <= count_columns(table); ++i) {
     values += (i == 1 ? "?" : ", ?") + std::to_string(i);
   }
-  return "VALUES(" + values + ", " + checksum_sql(table, values) + ")";
+  return "(" + std::string(table.columns) + ", checksum) VALUES(" + values + ", " +
+         checksum_sql(table, values) + ")";
 }
 
 void each_row(const Database& database, const CheckedTable& table,

@@ -24,8 +24,13 @@ struct CheckedTable {
 // Parts of migrations, so what they return must never change.
 std::string make_checksums();
 std::string add_checksums(const CheckedTable& table);
+// Adds the last column of `after` to a table with checksums that is as `before` says: text, with that
+// SQL value in all rows. A row that is damaged stays so.
+std::string add_column(const CheckedTable& before, const CheckedTable& after,
+                       std::string_view value);
 
-// "VALUES(?1, ?2, CHECKSUM)", for an INSERT that is bound in the order of the columns.
+// "(COLUMNS, checksum) VALUES(?1, ?2, CHECKSUM)", for an INSERT that is bound in the order of the
+// columns.
 std::string checked_values(const CheckedTable& table);
 // The checksum of a row, in SQL; `values` in the order of the columns.
 std::string checksum_sql(const CheckedTable& table, std::string_view values);

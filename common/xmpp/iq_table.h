@@ -11,7 +11,7 @@
 
 #include "common/core/element.h"
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/xmpp/jid.h"
 
 namespace tenet::xmpp {
 

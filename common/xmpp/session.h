@@ -12,7 +12,7 @@
 
 #include "common/core/element.h"
 #include "common/core/error.h"
-#include "common/core/jid.h"
+#include "common/xmpp/jid.h"
 #include "common/net/broker.h"
 
 namespace tenet::xmpp {

@@ -63,7 +63,7 @@ void refuse_culprits(const std::vector<ServerRequest>& requests, const DeviceCor
 
 }  // namespace
 
-Result<Answer> Rounds::handle(const ServerRequest& request, WallTime now,
+Result<Answer> CommitLoop::handle(const ServerRequest& request, WallTime now,
                               const DatapathRefusals& refused) {
   if (const auto* hello = std::get_if<Hello>(&request.request)) {
     auto root = core_.hello(request.server, hello->sequence, now);
@@ -81,7 +81,7 @@ Result<Answer> Rounds::handle(const ServerRequest& request, WallTime now,
   return Answer(SyncedAnswer{core_.synced(request.server, now)});
 }
 
-Rounds::Answers Rounds::decide(const std::vector<ServerRequest>& requests, WallTime now,
+CommitLoop::Answers CommitLoop::decide(const std::vector<ServerRequest>& requests, WallTime now,
                                const Refused& refused) {
   Answers answers;
   answers.reserve(requests.size());
@@ -93,7 +93,7 @@ Rounds::Answers Rounds::decide(const std::vector<ServerRequest>& requests, WallT
   return answers;
 }
 
-Result<Rounds::Answers> Rounds::run(const std::vector<ServerRequest>& requests, WallTime now) {
+Result<CommitLoop::Answers> CommitLoop::run(const std::vector<ServerRequest>& requests, WallTime now) {
   // The store failed: nothing has changed, and the same requests may succeed later.
   const auto busy = [&](const Error& error) {
     log::error("the store failed, requests are refused as busy", {{"reason", error.text}});
@@ -137,13 +137,13 @@ Result<Rounds::Answers> Rounds::run(const std::vector<ServerRequest>& requests, 
     core_.commit();
     for (const auto& [server, key] : ended_) {
       log::warning("reservation ended, its server is silent",
-                   {{"server", server}, {"vnid", key.vnid.text()}, {"vm", key.vm}});
+                   {{"server", server.text()}, {"vnid", key.vnid.text()}, {"vm", key.vm}});
     }
     return answers;
   }
 }
 
-std::vector<DriverRefusal> Rounds::enforce() {
+std::vector<DriverRefusal> CommitLoop::enforce() {
   const DatapathDelta delta = core_.datapath_delta();
   std::vector<DriverRefusal> refusals = driver_.apply(delta);
   if (!refusals.empty()) return refusals;
@@ -157,7 +157,7 @@ std::vector<DriverRefusal> Rounds::enforce() {
 
 // Of a network that lacked something a driver looks at what changes. An acknowledgement is about
 // all of it.
-std::vector<DriverRefusal> Rounds::still_missing(const DatapathDelta& delta) {
+std::vector<DriverRefusal> CommitLoop::still_missing(const DatapathDelta& delta) {
   const bool lacked = std::any_of(delta.networks.begin(), delta.networks.end(), [&](const auto& n) {
     return n.second.after && core_.unenforced().contains(n.first);
   });
@@ -172,7 +172,7 @@ std::vector<DriverRefusal> Rounds::still_missing(const DatapathDelta& delta) {
   return out;
 }
 
-Result<std::vector<std::string>> Rounds::repair(std::string_view why) {
+Result<std::vector<std::string>> CommitLoop::repair(std::string_view why) {
   auto restored = restore();
   if (!restored) {
     log::error("the datapath cannot be repaired",
@@ -186,13 +186,13 @@ Result<std::vector<std::string>> Rounds::repair(std::string_view why) {
   return std::move(restored->repaired);
 }
 
-Result<Restored> Rounds::restore() {
+Result<Restored> CommitLoop::restore() {
   auto restored = driver_.restore(core_.datapath_state());
   if (restored) note_missing(restored->missing);
   return restored;
 }
 
-void Rounds::note_missing(const std::vector<DriverRefusal>& missing) {
+void CommitLoop::note_missing(const std::vector<DriverRefusal>& missing) {
   std::map<Vnid, Error> unenforced;
   for (const DriverRefusal& refusal : missing) {
     unenforced.try_emplace(culprit_vnid(refusal), refusal.error);

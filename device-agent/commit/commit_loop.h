@@ -19,10 +19,10 @@ struct ServerRequest {
   Request request;
 };
 
-class Rounds {
+class CommitLoop {
  public:
   // All must outlive this.
-  Rounds(DeviceCore& core, ChangeStore& store, Driver& driver)
+  CommitLoop(DeviceCore& core, ChangeStore& store, Driver& driver)
       : core_(core), store_(store), driver_(driver) {}
 
   // One answer for each request, in order; all that they say is true when this returns. Also ends

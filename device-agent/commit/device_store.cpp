@@ -62,7 +62,7 @@ constexpr std::int64_t kLatest = 253'402'300'799;
 
 WallTime read_time(std::int64_t seconds, const ServerName& server) {
   if (seconds < 0 || seconds > kLatest) {
-    throw DamageError("the row of server " + server + " is damaged: there is no time " +
+    throw DamageError("the row of server " + server.text() + " is damaged: there is no time " +
                       std::to_string(seconds));
   }
   return WallTime(std::chrono::seconds(seconds));
@@ -97,9 +97,9 @@ struct DeviceStore::Impl {
 
   void write(const DeviceChanges& changes) {
     for (const auto& [name, contact] : changes.servers) {
-      put_server.bind(1, name).bind(2, store::to_column(contact.last.epoch));
+      put_server.bind(1, name.text()).bind(2, store::to_column(contact.last.epoch));
       put_server.bind(3, store::to_column(contact.last.seq));
-      put_server.bind(4, std::int64_t{contact.heard.time_since_epoch().count()}).run();
+      put_server.bind(4, std::int64_t{contact.last_seen.time_since_epoch().count()}).run();
     }
     for (const auto& [vnid, policy] : changes.policies) {
       if (policy) {
@@ -110,16 +110,16 @@ struct DeviceStore::Impl {
     }
     for (const auto& [claim, present] : changes.claims) {
       Statement& statement = present ? put_claim : erase_claim;
-      statement.bind(1, claim.server).bind(2, store::to_column(claim.vnid)).run();
+      statement.bind(1, claim.server.text()).bind(2, store::to_column(claim.vnid)).run();
     }
     for (const auto& [member, vm] : changes.members) {
       if (has_leases) {
         // Whoever has the MAC next does not inherit. Who stays has its leases in the datapath.
-        erase_leases.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
+        erase_leases.bind(1, member.server.text()).bind(2, store::to_column(member.key.vnid));
         erase_leases.bind(3, member.key.vm).run();
       }
       Statement& statement = vm ? put_member : erase_member;
-      statement.bind(1, member.server).bind(2, store::to_column(member.key.vnid));
+      statement.bind(1, member.server.text()).bind(2, store::to_column(member.key.vnid));
       statement.bind(3, member.key.vm);
       if (vm) store::bind_vm(statement, 4, *vm);
       statement.run();
@@ -160,7 +160,7 @@ struct DeviceStore::Impl {
   DeviceChanges load() {
     DeviceChanges out;
     store::each_row(database, kServer, [&](const Statement& row) {
-      const ServerName name = row.text(0);
+      const ServerName name(row.text(0));
       out.servers[name] = {{store::from_column(row.integer(1)), store::from_column(row.integer(2))},
                            read_time(row.integer(3), name)};
     });
@@ -168,13 +168,13 @@ struct DeviceStore::Impl {
       out.policies[store::vnid_column(row, 0)] = store::read_policy(row, 1);
     });
     store::each_row(database, kClaim, [&](const Statement& row) {
-      out.claims[{row.text(0), store::vnid_column(row, 1)}] = true;
+      out.claims[{ServerName(row.text(0)), store::vnid_column(row, 1)}] = true;
     });
     store::each_row(database, kMember, [&](const Statement& row) {
       const MemberKey key{store::vnid_column(row, 1), row.text(2)};
       VmPtr vm = store::read_vm(row, key.vm, 3);
       // Rows come in the order of the map.
-      out.members.insert_or_assign(out.members.end(), {row.text(0), key}, std::move(vm));
+      out.members.insert_or_assign(out.members.end(), {ServerName(row.text(0)), key}, std::move(vm));
     });
     check(out);
     return out;
@@ -192,7 +192,7 @@ struct DeviceStore::Impl {
     }
     for (const auto& [claim, present] : all.claims) {
       if (!all.policies.contains(claim.vnid) || !all.servers.contains(claim.server)) {
-        throw DamageError("server " + claim.server + " claims VNID " + claim.vnid.text() +
+        throw DamageError("server " + claim.server.text() + " claims VNID " + claim.vnid.text() +
                           ", of which the policy or the server is missing");
       }
     }
@@ -202,7 +202,7 @@ struct DeviceStore::Impl {
       if (known && member.server == known->server && member.key.vnid == known->vnid) continue;
       known = {member.server, member.key.vnid};
       if (!all.claims.contains(*known)) {
-        throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server);
+        throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server.text());
       }
     }
   }
@@ -237,7 +237,7 @@ Result<std::set<Lease>> DeviceStore::leases() {
   }
 }
 
-Result<void> DeviceStore::keep_leases(const std::set<Lease>& leases) {
+Result<void> DeviceStore::persist_leases(const std::set<Lease>& leases) {
   try {
     impl_->write_leases(leases);
     return {};

@@ -28,11 +28,11 @@ class DeviceStore : public ChangeStore {
   Result<void> commit() override;
   void rollback() override;
 
-  // What keep_leases() was told last, but for VMs that have changed since or gone: a write() ends
+  // What persist_leases() was told last, but for VMs that have changed since or gone: a write() ends
   // theirs. Errors: as of load().
   Result<std::set<Lease>> leases();
   // Not between write() and commit(). Errors: io, and then it is as it was.
-  Result<void> keep_leases(const std::set<Lease>& leases);
+  Result<void> persist_leases(const std::set<Lease>& leases);
 
  private:
   struct Impl;

@@ -24,7 +24,7 @@ std::optional<Error> DeviceCore::sequence_error(const ServerName& server,
   const auto known = servers_.find(server);
   if (known == servers_.end() || sequence > known->second.contact.last) return std::nullopt;
   return Error{Code::stale_epoch,
-               "message " + text(sequence) + " of server " + server + " is not newer than " +
+               "message " + text(sequence) + " of server " + server.text() + " is not newer than " +
                    text(known->second.contact.last) + ", which was the last to be applied",
                {.entry = text(sequence), .against = text(known->second.contact.last)}};
 }
@@ -165,7 +165,7 @@ OperationResult DeviceCore::update(const ServerName& server, const PolicyPtr& po
   const auto network = networks_.find(vnid);
   if (network == networks_.end()) return unknown_vnid(vnid);
   if (!network->second.claims.contains(server)) {
-    return unknown_vnid(vnid, " that server " + server + " has claimed");
+    return unknown_vnid(vnid, " that server " + server.text() + " has claimed");
   }
   if (auto error = order_error(network->second, *policy)) return error;
   if (network->second.policy->stamp() == policy->stamp()) return std::nullopt;
@@ -222,8 +222,8 @@ OperationResult DeviceCore::place_vm(const ServerName& server, const Associate& 
   if (vm.state == VmState::associated) {
     const ServerName* other = owner(vnid, vm.id);
     if (other != nullptr && *other != server) {
-      if (!operation.from || operation.from->bare().text() != *other) {
-        return conflict(key, "VM " + text(key) + " is associated by server " + *other +
+      if (!operation.from || *operation.from != *other) {
+        return conflict(key, "VM " + text(key) + " is associated by server " + other->text() +
                                  "; name it as the migration's source to take the VM over");
       }
       // Law 3: from here on the source has nothing, and its late messages change nothing. The
@@ -320,7 +320,7 @@ std::string DeviceCore::describe_owner(const MemberKey& key) const {
   std::string out = "vm " + text(key);
   for (const auto& [name, server] : servers_) {
     if (!find_vm(name, key.vnid, key.vm)) continue;
-    out += " of server " + name;
+    out += " of server " + name.text();
     break;
   }
   return out;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/core/message.h"
+#include "common/core/peer_id.h"
 #include "common/core/view.h"
 #include "common/core/wall_time.h"
 #include "device-agent/core/baseline.h"
@@ -23,13 +24,13 @@
 
 namespace tenet::device {
 
-// A server is known by its bare JID.
-using ServerName = std::string;
+// The account of a server agent.
+using ServerName = PeerId;
 
 struct Contact {
   Sequence last;  // of the last message applied
   // When the server showed life. May lag by half of the time-out of reservations.
-  WallTime heard{};
+  WallTime last_seen{};
 };
 
 // What must become durable; also the form in which the store gives everything back.

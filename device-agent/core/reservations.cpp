@@ -8,8 +8,8 @@ Sha256 DeviceCore::synced(const ServerName& server, WallTime now) {
   const auto known = servers_.find(server);
   if (known == servers_.end()) return digest(view(server));
   const Contact& contact = known->second.contact;
-  const bool clock_went_back = contact.heard > now;
-  const bool old = now - contact.heard >= options_.capacity.reservation_timeout / 2;
+  const bool clock_went_back = contact.last_seen > now;
+  const bool old = now - contact.last_seen >= options_.capacity.reservation_timeout / 2;
   // Each renewal is a write to the disk, so that it waits until it is worth one.
   if (known->second.reservations > 0 && (old || clock_went_back)) {
     set_contact(server, {contact.last, now});
@@ -23,7 +23,7 @@ std::vector<DeviceChanges::Member> DeviceCore::expire(WallTime now) {
     if (server.reservations == 0) continue;
     // The clock went back. What was heard in the future counts as heard now, lest it holds until
     // the clock gets there.
-    if (server.contact.heard > now) set_contact(name, {server.contact.last, now});
+    if (server.contact.last_seen > now) set_contact(name, {server.contact.last, now});
     if (reserved_until(name) > now) continue;
     for (const auto& [vnid, network] : server.view) {
       for (const VmPtr& vm : network.vms) {
@@ -52,7 +52,7 @@ std::optional<WallTime> DeviceCore::next_expiry() const {
 }
 
 WallTime DeviceCore::reserved_until(const ServerName& server) const {
-  return servers_.at(server).contact.heard + options_.capacity.reservation_timeout;
+  return servers_.at(server).contact.last_seen + options_.capacity.reservation_timeout;
 }
 
 }  // namespace tenet::device

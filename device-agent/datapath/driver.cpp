@@ -4,10 +4,6 @@
 
 namespace tenet::device {
 
-std::string text(const MemberKey& key) {
-  return key.vnid.text() + "/" + key.vm;
-}
-
 bool operator==(const DatapathState& a, const DatapathState& b) {
   return a.networks == b.networks &&
          std::equal(a.members.begin(), a.members.end(), b.members.begin(), b.members.end(),

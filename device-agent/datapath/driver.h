@@ -14,17 +14,11 @@
 
 #include "common/core/error.h"
 #include "common/core/intent.h"
+#include "common/core/member_key.h"
 #include "common/core/vm.h"
 #include "common/core/vnid.h"
 
 namespace tenet::device {
-
-struct MemberKey {
-  Vnid vnid;
-  VmId vm;
-  auto operator<=>(const MemberKey&) const = default;
-};
-std::string text(const MemberKey& key);  // "4096/web-1"
 
 // Everything that is to be in force: the intents of each VNID, and the VMs that may talk in it.
 struct DatapathState {
@@ -110,8 +104,9 @@ class Driver {
   // In the place of restore(), if nobody can say what is wanted: in a datapath that has nothing of
   // ours nobody is known, which means no traffic at guarded ports (law 10). What is in force stays.
   virtual void guard() {}
-  // Before the first restore(): what it had said, should the datapath have lost it since.
-  virtual void remember(const std::set<Lease>& /*leases*/) {}
+  // Before the first restore(): the leases that leases() reported last, in case the datapath has lost
+  // them since.
+  virtual void seed_leases(const std::set<Lease>& /*leases*/) {}
   // Will call `drifted` when it notices that restore() has something to do.
   virtual void watch(const std::function<void()>& /*drifted*/) {}
 };

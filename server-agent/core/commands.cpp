@@ -1,7 +1,6 @@
 // The operators' commands: what each checks and changes.
 
 #include "common/core/text.h"
-#include "common/protocol/codec.h"
 #include "server-agent/core/server_core.h"
 
 namespace tenet::server {
@@ -40,7 +39,7 @@ Result<std::set<DeviceName>> ServerCore::known_devices(const std::set<DeviceName
 }
 
 Result<void> ServerCore::check_size(const Policy& policy) const {
-  const std::size_t bytes = canonical_text(policy.format()).size();
+  const std::size_t bytes = policy.wire_bytes();
   if (bytes <= options_.max_policy_bytes) return {};
   return fail(Code::invalid,
               "the policy takes " + std::to_string(bytes) + " bytes on the wire, more than the " +
@@ -49,41 +48,45 @@ Result<void> ServerCore::check_size(const Policy& policy) const {
 }
 
 Result<bool> ServerCore::check_order(const Policy& now, const Policy& next) const {
-  if (now == next) return false;
   const std::string vnid = now.vnid().text();
   const Witness witness{.entry = "revision " + std::to_string(next.revision()),
                         .against = "revision " + std::to_string(now.revision())};
-  if (next.revision() < now.revision()) {
-    return fail(Code::stale_revision,
-                "revision " + std::to_string(next.revision()) + " of network " + vnid +
-                    " is older than revision " + std::to_string(now.revision()) +
-                    "; write a revision above it",
-                witness);
+  switch (succession(now.stamp(), next.stamp())) {
+    case Succession::newer:
+      return true;
+    case Succession::same:
+      return false;
+    case Succession::older:
+      return fail(Code::stale_revision,
+                  "revision " + std::to_string(next.revision()) + " of network " + vnid +
+                      " is older than revision " + std::to_string(now.revision()) +
+                      "; write a revision above it",
+                  witness);
+    case Succession::conflicting:
+      break;
   }
-  if (next.revision() == now.revision()) {
-    return fail(Code::policy_conflict,
-                "revision " + std::to_string(now.revision()) + " of network " + vnid +
-                    " exists with other content; raise the revision",
-                witness);
-  }
-  return true;
+  return fail(Code::policy_conflict,
+              "revision " + std::to_string(now.revision()) + " of network " + vnid +
+                  " exists with other content; raise the revision",
+              witness);
 }
 
 Result<void> ServerCore::create_network(CommandId id, const PolicyPtr& policy,
                                         const std::set<DeviceName>& devices, bool announce) {
   if (auto size = check_size(*policy); !size) return size;
   const Vnid vnid = policy->vnid();
-  desired_.put_network(vnid, policy, devices, announce ? devices : std::set<DeviceName>{});
+  desired_.put_network(vnid, policy, devices, announce ? devices : std::set<DeviceName>{},
+                       source_of_command(id));
   store_network(vnid);
-  if (announce) touch(devices, {vnid, {}});
-  if (announce) await(id, devices, {vnid, {}});
-  on_undo(id, [policy](ServerCore& core) {
+  if (announce) mark_dirty(devices, {vnid});
+  if (announce) wait_for(id, devices, {vnid});
+  waiters_.on_rollback(id, [policy](ServerCore& core) {
     const Network* network = core.desired_.find(policy->vnid());
     if (network == nullptr || network->policy != policy || !network->vms.empty()) return false;
     const auto devices_then = network->devices;
     core.desired_.erase_network(policy->vnid());
     core.store_network(policy->vnid());
-    core.touch(devices_then, {policy->vnid(), {}});
+    core.mark_dirty(devices_then, {policy->vnid()});
     return true;
   });
   return {};
@@ -108,8 +111,9 @@ Result<void> ServerCore::run(CommandId id, const CreateNetwork& command) {
                       "delete the network first",
                   {.entry = "vnid " + vnid.text()});
     }
-    // Once more the same: what was refused is tried again, the rest tells how far it has got.
-    for (const Receipt& r : receipts(vnid, {})) again(id, {r.device}, {vnid, {}});
+    // The same once more: what was refused is tried again, and the answer says how far the rest has
+    // got.
+    for (const Receipt& r : receipts({vnid})) retry_and_wait(id, {r.device}, {vnid});
     return {};
   }
   return create_network(id, command.policy, *devices, true);
@@ -118,7 +122,7 @@ Result<void> ServerCore::run(CommandId id, const CreateNetwork& command) {
 void ServerCore::change_policy(CommandId id, const PolicyPtr& policy) {
   const PolicyPtr old = desired_.find(policy->vnid())->policy;
   put_policy(policy->vnid(), policy);
-  on_undo(id, [old, policy](ServerCore& core) {
+  waiters_.on_rollback(id, [old, policy](ServerCore& core) {
     const Network* now = core.desired_.find(policy->vnid());
     if (now == nullptr || now->policy != policy) return false;
     core.put_policy(policy->vnid(), old);
@@ -134,7 +138,7 @@ Result<void> ServerCore::run(CommandId id, const ChangePolicy& command) {
   auto newer = check_order(*network->policy, *command.policy);
   if (!newer) return fail(newer.error());
   if (*newer) change_policy(id, command.policy);
-  for (const Receipt& r : receipts(vnid, {})) again(id, {r.device}, {vnid, {}});
+  for (const Receipt& r : receipts({vnid})) retry_and_wait(id, {r.device}, {vnid});
   return {};
 }
 
@@ -155,8 +159,8 @@ Result<void> ServerCore::run(CommandId id, const DeleteNetwork& command) {
   const std::set<DeviceName> devices = network->announced;
   desired_.erase_network(command.vnid);
   store_network(command.vnid);
-  touch(devices, {command.vnid, {}});
-  await(id, devices, {command.vnid, {}});
+  mark_dirty(devices, {command.vnid});
+  wait_for(id, devices, {command.vnid});
   return {};
 }
 
@@ -165,10 +169,10 @@ Result<void> ServerCore::check_mac(Vnid vnid, const Vm& vm,
   const auto taken = desired_.mac_conflict(vnid, vm.id, vm.mac, devices);
   if (!taken) return {};
   return fail(Code::vm_conflict,
-              "the MAC " + vm.mac.text() + " belongs to VM " + taken->second + " of network " +
-                  taken->first.text(),
+              "the MAC " + vm.mac.text() + " belongs to VM " + taken->vm + " of network " +
+                  taken->vnid.text(),
               {.entry = "mac " + vm.mac.text(),
-               .against = "vm " + taken->first.text() + "/" + taken->second});
+               .against = "vm " + text(*taken)});
 }
 
 Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, bool may_exist) {
@@ -186,14 +190,14 @@ Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, b
     }
     before = *old;
     if (same) {
-      again(id, vm.devices, {vnid, name});
+      retry_and_wait(id, vm.devices, {vnid, name});
       return {};
     }
   }
   const std::set<DeviceName> announced = desired_.find(vnid)->announced;
   put_vm(vnid, vm);
-  again(id, vm.devices, {vnid, name});
-  on_undo(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
+  retry_and_wait(id, vm.devices, {vnid, name});
+  waiters_.on_rollback(id, [vnid, before, announced, placed = vm.vm](ServerCore& core) {
     const PlacedVm* now = core.desired_.find(vnid, placed->id);
     if (now == nullptr || now->vm != placed) return false;
     const std::set<DeviceName> devices = now->devices;
@@ -221,7 +225,10 @@ Result<void> ServerCore::run(CommandId id, const CreateVm& command) {
   auto devices =
       known_devices(command.devices.empty() ? network->devices.names() : command.devices);
   if (!devices) return fail(devices.error());
-  return place_vm(id, command.vnid, {std::make_shared<const Vm>(*vm), *devices}, false);
+  return place_vm(id, command.vnid, {.vm = std::make_shared<const Vm>(*vm),
+                                       .devices = *devices,
+                                       .source = source_of_command(id)},
+                  false);
 }
 
 Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
@@ -244,10 +251,10 @@ Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
     if (!newer) return fail(newer.error());
     if (*newer) {
       change_policy(id, command.policy);
-      // It reaches devices that do not have the VM, and is taken back only if none of all takes it.
-      for (const Receipt& r : receipts(command.vnid, {})) again(id, {r.device}, {command.vnid, {}});
+      // It reaches devices that do not have the VM, and is rolled back only if none of all takes it.
+      for (const Receipt& r : receipts({command.vnid})) retry_and_wait(id, {r.device}, {command.vnid});
     } else {
-      await(id, placed.devices, {command.vnid, {}});
+      wait_for(id, placed.devices, {command.vnid});
     }
   }
   return place_vm(id, command.vnid, placed, true);
@@ -259,7 +266,7 @@ Result<void> ServerCore::run(CommandId id, const RemoveVm& command) {
   if (vm == nullptr) return fail(unknown_vm(command.vnid, command.vm));
   const std::set<DeviceName> devices = vm->devices;
   erase_vm(command.vnid, command.vm);
-  await(id, devices, {command.vnid, command.vm});
+  wait_for(id, devices, {command.vnid, command.vm});
   return {};
 }
 
@@ -276,7 +283,7 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
                                : std::string("write `mac`, or `from`, the server agent to ask"),
                   {.entry = "vm " + command.vnid.text() + "/" + command.vm});
     }
-    migrations_[id] = command;
+    waiters_.wait_for_source(id, command);
     effects_.queries.push_back({*command.from, id, {command.vnid, command.vm}});
     return {};
   }
@@ -295,33 +302,34 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     // The VM carries the claim, so that the policy goes just where the VM goes.
     if (auto made = create_network(id, policy, *devices, false); !made) return made;
   }
-  PlacedVm placed{std::make_shared<const Vm>(*vm), *devices};
+  PlacedVm placed{.vm = std::make_shared<const Vm>(*vm),
+                  .devices = *devices,
+                  .source = source_of_command(id)};
   if (command.from && !placed.devices.empty()) {
     placed.takeover = std::make_shared<const Takeover>(Takeover{*command.from, placed.devices});
   }
   return place_vm(id, command.vnid, placed, true);
 }
 
-void ServerCore::peer_answer(CommandId id, const Result<NetworkAnswer>& answer_) {
-  const auto waiting = migrations_.find(id);
-  if (waiting == migrations_.end()) return;
-  MigrateIn command = std::move(waiting->second);
-  migrations_.erase(waiting);
-  due_.insert(id);
-  if (!answer_) {
-    Error error = answer_.error();
+void ServerCore::peer_answer(CommandId id, const Result<NetworkAnswer>& peer) {
+  auto migration = waiters_.take_migration(id);
+  if (!migration) return;
+  MigrateIn& command = *migration;
+  waiters_.wake(id);
+  if (!peer) {
+    Error error = peer.error();
     error.text = "the migration's source " + command.from->text() + " answered: " + error.text;
     answer(id, {.error = error});
     return;
   }
-  if (desired_.find(command.vnid) == nullptr && !command.policy) command.policy = answer_->policy;
+  if (desired_.find(command.vnid) == nullptr && !command.policy) command.policy = peer->policy;
   if (!command.mac) {
-    if (!answer_->vm) {
+    if (!peer->vm) {
       answer(id, {.error = unknown_vm(command.vnid, command.vm)});
       return;
     }
-    command.mac = answer_->vm->mac;
-    if (command.addresses.empty()) command.addresses = answer_->vm->addresses;
+    command.mac = peer->vm->mac;
+    if (command.addresses.empty()) command.addresses = peer->vm->addresses;
   }
   if (auto result = run(id, command); !result) answer(id, {.error = result.error()});
 }
@@ -332,8 +340,7 @@ Result<void> ServerCore::run(CommandId id, const Resync& command) {
   LinkContext c = context();
   for (const DeviceName& device : *devices) {
     links_.at(device).resync(c);
-    waits_[id].synchronizing.insert(device);
-    synchronizing_.insert(id);
+    waiters_.wait_until_synchronized(id, device);
   }
   return {};
 }

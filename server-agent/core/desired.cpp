@@ -21,7 +21,7 @@ const PlacedVm* Desired::find(Vnid vnid, std::string_view vm) const {
   return network->vms.find(vm);
 }
 
-std::optional<std::pair<Vnid, VmId>> Desired::mac_conflict(
+std::optional<MemberKey> Desired::mac_conflict(
     Vnid vnid, const VmId& vm, const Mac& mac, const std::set<DeviceName>& devices) const {
   const auto [first, last] = macs_.equal_range(mac);
   for (auto it = first; it != last; ++it) {
@@ -31,17 +31,18 @@ std::optional<std::pair<Vnid, VmId>> Desired::mac_conflict(
     const bool shares_device =
         std::any_of(devices.begin(), devices.end(),
                     [&](const DeviceName& device) { return other.devices.contains(device); });
-    if (other_vnid == vnid || shares_device) return std::pair(other_vnid, other_vm->id);
+    if (other_vnid == vnid || shares_device) return MemberKey{other_vnid, other_vm->id};
   }
   return std::nullopt;
 }
 
 void Desired::put_network(Vnid vnid, PolicyPtr policy, DeviceSet devices,
-                          std::set<DeviceName> announced) {
+                          std::set<DeviceName> announced, Source source) {
   Network& network = networks_[vnid];
   network.policy = std::move(policy);
   network.devices = std::move(devices);
   network.announced = std::move(announced);
+  network.source = source;
 }
 
 void Desired::put_policy(Vnid vnid, PolicyPtr policy) {

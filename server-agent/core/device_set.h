@@ -7,11 +7,11 @@
 #include <set>
 #include <utility>
 
-#include "common/core/jid.h"
+#include "common/core/peer_id.h"
 
 namespace tenet::server {
 
-using DeviceName = Jid;  // the full JID of a device agent
+using DeviceName = PeerId;
 
 class DeviceSet {
  public:

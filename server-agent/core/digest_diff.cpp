@@ -39,21 +39,21 @@ bool are_children(const std::string& path, const std::vector<ChildDigest>& child
 
 }  // namespace
 
-SyncWalk::SyncWalk(DeviceView belief)
-    : view_(std::move(belief)), tree_(view_), root_(tree_.fold()) {}
+DigestDiff::DigestDiff(DeviceView assumed)
+    : view_(std::move(assumed)), tree_(view_), root_(tree_.fold()) {}
 
-void SyncWalk::start(const Sha256& device_root) {
+void DigestDiff::start(const Sha256& device_root) {
   queue_.clear();
   if (device_root != root_) queue_.push_back({});
 }
 
-std::optional<Compare> SyncWalk::next() const {
+std::optional<Compare> DigestDiff::next() const {
   if (queue_.empty()) return std::nullopt;
   const auto count = std::min(queue_.size(), Compare::kMaxNodes);
   return Compare{{queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count)}};
 }
 
-Result<void> SyncWalk::absorb(const CompareAnswer& answer) {
+Result<void> DigestDiff::apply_answer(const CompareAnswer& answer) {
   for (const Node& node : answer.nodes) {
     if (queue_.empty() || ++asked_ + queue_.size() > kMaxQuestions) {
       return fail(Code::invalid, "the device's digests have no end");
@@ -66,12 +66,12 @@ Result<void> SyncWalk::absorb(const CompareAnswer& answer) {
         },
         node);
     if (!sane) return fail(Code::invalid, "the device's digests name children of other nodes");
-    std::visit([this](const auto& n) { absorb(n); }, node);
+    std::visit([this](const auto& n) { apply_node(n); }, node);
   }
   return {};
 }
 
-void SyncWalk::absorb(const NetworkNode& node) {
+void DigestDiff::apply_node(const NetworkNode& node) {
   if (const auto* children = std::get_if<std::vector<ChildDigest>>(&node.below)) {
     compare_children(
         tree_, node.path, *children,
@@ -95,7 +95,7 @@ void SyncWalk::absorb(const NetworkNode& node) {
   for (const auto& [vnid, digest] : theirs) queue_.push_back({vnid, ""});
 }
 
-void SyncWalk::absorb(const VmNode& node) {
+void DigestDiff::apply_node(const VmNode& node) {
   if (!node.present) {
     view_.erase(node.vnid);
     return;

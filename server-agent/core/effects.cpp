@@ -2,17 +2,17 @@
 
 namespace tenet::server {
 
-std::string_view delivery_name(Delivery delivery) {
-  switch (delivery) {
-    case Delivery::enforced:
+std::string_view status_name(ApplyStatus status) {
+  switch (status) {
+    case ApplyStatus::enforced:
       return "enforced";
-    case Delivery::pending:
+    case ApplyStatus::pending:
       return "pending";
-    case Delivery::unreachable:
+    case ApplyStatus::unreachable:
       return "unreachable";
-    case Delivery::refused:
+    case ApplyStatus::refused:
       return "refused";
-    case Delivery::superseded:
+    case ApplyStatus::superseded:
       return "superseded";
   }
   return "pending";
@@ -24,7 +24,7 @@ Timer command_timer(CommandId command, std::chrono::milliseconds delay) {
 }
 
 Timer device_timer(DeviceName device, std::uint64_t token, std::chrono::milliseconds delay) {
-  return {std::pair(std::move(device), token), delay};
+  return {DeviceTimer{std::move(device), token}, delay};
 }
 
 }  // namespace tenet::server

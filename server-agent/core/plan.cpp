@@ -1,6 +1,6 @@
 #include "server-agent/core/plan.h"
 
-#include <set>
+#include "common/core/overloaded.h"
 
 namespace tenet::server {
 namespace {
@@ -10,28 +10,33 @@ void plan_network(Vnid vnid, const WantedNetwork& wanted, const NetworkView* ack
                   std::vector<Operation>& out) {
   std::vector<Associate> associations;
   for (const auto& [id, vm] : wanted.vms) {
-    // A takeover is asked for even of what the device acknowledged: who took it away since, tells
-    // us nothing.
+    // A takeover is asked for even if the device acknowledged the VM: the server that took it away
+    // since does not report it here.
     if (acknowledged != nullptr && !vm.from) {
       const VmPtr* has = acknowledged->vms.find(id);
       if (has != nullptr && same(*has, vm.vm)) continue;
     }
     associations.push_back({vnid, vm.vm, vm.from});
   }
-  if (wanted.policy) {
-    const PolicyStamp& stamp = wanted.policy->stamp();
-    if (acknowledged == nullptr) {
-      out.emplace_back(PolicySync{wanted.policy});
-    } else if (acknowledged->stamp.revision < stamp.revision) {
-      // An association that is due anyway brings the policy along (the seed, after step 712).
-      if (associations.empty()) {
+  if (wanted.policy && acknowledged == nullptr) {
+    out.emplace_back(PolicySync{wanted.policy});
+  } else if (wanted.policy) {
+    switch (succession(acknowledged->stamp, wanted.policy->stamp())) {
+      case Succession::newer:
+        // An association that is due anyway brings the policy along (EP 2728470, after step 712).
+        if (associations.empty()) {
+          out.emplace_back(PolicyUpdate{wanted.policy});
+        } else {
+          associations.front().policy = wanted.policy;
+        }
+        break;
+      case Succession::conflicting:
+        // The device refuses it, and its answer names the two documents.
         out.emplace_back(PolicyUpdate{wanted.policy});
-      } else {
-        associations.front().policy = wanted.policy;
-      }
-    } else if (acknowledged->stamp.revision == stamp.revision && acknowledged->stamp != stamp) {
-      // The device will refuse, and its answer names the two documents.
-      out.emplace_back(PolicyUpdate{wanted.policy});
+        break;
+      case Succession::same:
+      case Succession::older:  // another server sent the newer one
+        break;
     }
   }
   for (Associate& association : associations) out.emplace_back(std::move(association));
@@ -60,32 +65,27 @@ std::vector<Operation> plan(const Wanted& wanted, const DeviceView& acknowledged
 
 void acknowledge(DeviceView& acknowledged, const std::vector<Operation>& operations,
                  const std::vector<OperationResult>& results) {
-  std::set<Vnid> emptied;
   const auto has_policy = [&](const PolicyPtr& policy) {
     acknowledged[policy->vnid()].stamp = policy->stamp();
   };
   for (std::size_t i = 0; i < operations.size(); ++i) {
     if (results[i]) continue;
-    if (const auto* sync = std::get_if<PolicySync>(&operations[i])) {
-      has_policy(sync->policy);
-      emptied.erase(sync->policy->vnid());
-    } else if (const auto* update = std::get_if<PolicyUpdate>(&operations[i])) {
-      has_policy(update->policy);
-      emptied.erase(update->policy->vnid());
-    } else if (const auto* withdraw = std::get_if<PolicyWithdraw>(&operations[i])) {
-      acknowledged.erase(withdraw->vnid);
-    } else if (const auto* associate = std::get_if<Associate>(&operations[i])) {
-      if (associate->policy) has_policy(associate->policy);
-      acknowledged[associate->vnid].vms.put(associate->vm);
-    } else {
-      const auto& dissociate = std::get<Dissociate>(operations[i]);
-      const auto network = acknowledged.find(dissociate.vnid);
-      if (network == acknowledged.end()) continue;
-      network->second.vms.erase(dissociate.vm);
-      emptied.insert(dissociate.vnid);
-    }
+    std::visit(Overloaded{
+                   [&](const PolicySync& o) { has_policy(o.policy); },
+                   [&](const PolicyUpdate& o) { has_policy(o.policy); },
+                   [&](const PolicyWithdraw& o) { acknowledged.erase(o.vnid); },
+                   [&](const Associate& o) {
+                     if (o.policy) has_policy(o.policy);
+                     acknowledged[o.vnid].vms.put(o.vm);
+                   },
+                   [&](const Dissociate& o) {
+                     const auto network = acknowledged.find(o.vnid);
+                     if (network != acknowledged.end()) network->second.vms.erase(o.vm);
+                   },
+               },
+               operations[i]);
   }
-  for (const Vnid vnid : emptied) {
+  for (const Vnid vnid : vnids_losing_vms(operations, results)) {
     const auto network = acknowledged.find(vnid);
     if (network != acknowledged.end() && network->second.vms.empty()) acknowledged.erase(network);
   }

@@ -1,5 +1,5 @@
 // The difference is the protocol: what a server sends is computed from what it wants and what the
-// device has acknowledged. Pure functions.
+// device has acknowledged.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace tenet::server {
 // What one server wants of one device.
 struct WantedVm {
   VmPtr vm;
-  std::optional<Jid> from = {};  // to be taken over from that server: sent in any case
+  std::optional<PeerId> from = {};  // to be taken over from that server: sent in any case
 };
 struct WantedNetwork {
   PolicyPtr policy;  // nullptr: leave the policy as it is

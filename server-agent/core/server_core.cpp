@@ -8,7 +8,7 @@ namespace tenet::server {
 namespace {
 
 // After a start most of what is desired is there; the digests correct what is not.
-DeviceView belief(const Desired& desired, const DeviceName& device) {
+DeviceView assumed_view(const Desired& desired, const DeviceName& device) {
   DeviceView out;
   for (const auto& [vnid, network] : desired.networks()) {
     if (!network.wanted_on(device)) continue;
@@ -29,12 +29,12 @@ ServerCore::ServerCore(ServerOptions options, Desired desired)
 }
 
 void ServerCore::set_devices(const std::vector<DeviceName>& devices) {
-  for (const auto& [id, wait] : waits_) due_.insert(id);
+  waiters_.mark_all();
   std::erase_if(links_, [&](const auto& link) {
     return std::find(devices.begin(), devices.end(), link.first) == devices.end();
   });
   for (const DeviceName& device : devices) {
-    if (!links_.contains(device)) links_.try_emplace(device, device, belief(desired_, device));
+    if (!links_.contains(device)) links_.try_emplace(device, device, assumed_view(desired_, device));
   }
 }
 
@@ -43,8 +43,7 @@ LinkContext ServerCore::context() {
           options_.epoch,
           seq_,
           token_,
-          options_.max_batch_bytes,
-          options_.max_batch_operations,
+          {options_.max_batch_bytes, options_.max_batch_operations},
           options_.audit_interval,
           now_,
           effects_};
@@ -74,43 +73,43 @@ void ServerCore::device_answer(const DeviceName& device, std::uint64_t token,
   end_takeovers(device);
 }
 
-void ServerCore::device_retry(const DeviceName& device, std::uint64_t token) {
+void ServerCore::device_timer_expired(const DeviceName& device, std::uint64_t token) {
   const auto link = links_.find(device);
   if (link == links_.end()) return;
   LinkContext c = context();
-  link->second.retry(token, c);
+  link->second.timer_expired(token, c);
 }
 
-void ServerCore::command(CommandId id, Command command) {
-  waits_[id];
+void ServerCore::command(CommandId id, Command command, Source source) {
+  waiters_.begin(id, source);
   const auto result = std::visit([&](const auto& c) { return run(id, c); }, command);
   if (!result) answer(id, {.error = result.error()});
-  if (result && waits_[id].keys.empty()) due_.insert(id);
+  if (result && waiters_.find(id)->targets.empty()) waiters_.wake(id);
   effects_.timers.push_back(command_timer(id, options_.command_timeout));
 }
 
 void ServerCore::command_deadline(CommandId id) {
-  if (migrations_.erase(id) != 0) {
+  if (waiters_.take_migration(id)) {
     answer(id, {.error = Error{Code::timeout, "the migration's source did not answer in time"}});
     return;
   }
-  try_settle(id, true);
+  try_complete(id, true);
 }
 
 ServerEffects ServerCore::take() {
-  // Undoing a wish makes new differences, so that both go on until nothing moves.
-  gather_news();
+  // A rollback makes new differences, so that both go on until nothing changes.
+  collect_status_changes();
   do {
-    settle();
-    pump();
-    gather_news();
-  } while (!due_.empty());
+    complete_ready();
+    send_ready();
+    collect_status_changes();
+  } while (waiters_.any_ready());
   return std::exchange(effects_, {});
 }
 
-void ServerCore::pump() {
+void ServerCore::send_ready() {
   LinkContext c = context();
-  for (auto& [device, link] : links_) link.pump(c);
+  for (auto& [device, link] : links_) link.send_ready(c);
 }
 
 void ServerCore::end_takeovers(const DeviceName& device) {
@@ -132,196 +131,157 @@ Result<NetworkAnswer> ServerCore::network(const NetworkQuery& query) const {
 
 // ---- answers to commands ---------------------------------------------------------------------
 
-void ServerCore::await(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
-  const Network* network = desired_.find(key.first);
-  const PlacedVm* vm = desired_.find(key.first, key.second);
+void ServerCore::wait_for(CommandId id, const std::set<DeviceName>& devices, const MemberKey& key) {
+  const Network* network = desired_.find(key.vnid);
+  const PlacedVm* vm = desired_.find(key.vnid, key.vm);
   for (const DeviceName& device : devices) {
     const auto link = links_.find(device);
-    if (link == links_.end() || !link->second.awaits_news(key)) due_.insert(id);
-    watched_[key.first][key.second].insert(id);
-    waits_[id].keys.push_back({device, key, vm == nullptr ? nullptr : vm->vm,
-                               network == nullptr ? nullptr : network->policy});
+    if (link == links_.end() || !link->second.awaits_change(key)) waiters_.wake(id);
+    waiters_.wait_for(id, {device, key, vm == nullptr ? nullptr : vm->vm,
+                           network == nullptr ? nullptr : network->policy});
   }
 }
 
-Delivery ServerCore::delivery(const Awaited& awaited, std::optional<Error>* why) const {
-  const auto& [vnid, id] = awaited.key;
+void ServerCore::retry_and_wait(CommandId id, const std::set<DeviceName>& devices,
+                                const MemberKey& key) {
+  for (const DeviceName& device : devices) {
+    const auto link = links_.find(device);
+    if (link != links_.end()) link->second.retry(key);
+  }
+  wait_for(id, devices, key);
+}
+
+ApplyStatus ServerCore::status(const WaitTarget& target, std::optional<Error>* why) const {
+  const auto& [vnid, id] = target.key;
   const Network* network = desired_.find(vnid);
   const PlacedVm* vm = id.empty() ? nullptr : desired_.find(vnid, id);
-  const bool same = id.empty() ? (network == nullptr ? nullptr : network->policy) == awaited.policy
-                               : (vm == nullptr ? nullptr : vm->vm) == awaited.vm;
-  return same ? delivery(awaited.device, awaited.key, why) : Delivery::superseded;
+  const bool same = id.empty() ? (network == nullptr ? nullptr : network->policy) == target.policy
+                               : (vm == nullptr ? nullptr : vm->vm) == target.vm;
+  return same ? status(target.device, target.key, why) : ApplyStatus::superseded;
 }
 
-void ServerCore::again(CommandId id, const std::set<DeviceName>& devices, const Key& key) {
-  for (const DeviceName& device : devices) {
-    const auto link = links_.find(device);
-    if (link != links_.end()) link->second.try_again(key);
-  }
-  await(id, devices, key);
-}
-
-void ServerCore::on_undo(CommandId id, Undo undo) {
-  waits_[id].undo.push_back(std::move(undo));
-}
-
-Delivery ServerCore::delivery(const DeviceName& device, const Key& key,
-                              std::optional<Error>* why) const {
+ApplyStatus ServerCore::status(const DeviceName& device, const MemberKey& key,
+                               std::optional<Error>* why) const {
   const auto link = links_.find(device);
-  if (link != links_.end()) return link->second.delivery(key, desired_, why);
+  if (link != links_.end()) return link->second.status(key, desired_, why);
   if (why != nullptr) {
     *why = Error{Code::not_found, "the device is not in this agent's configuration"};
   }
-  return Delivery::unreachable;
+  return ApplyStatus::unreachable;
 }
 
 Receipt ServerCore::synchronization(const DeviceName& device) const {
-  Receipt out{device, "device", Delivery::unreachable};
+  Receipt out{device, "device", ApplyStatus::unreachable};
   const auto found = links_.find(device);
   if (found == links_.end()) return out;
   const DeviceLink& link = found->second;
-  out = {device, "device", Delivery::pending, link.error()};
-  if (link.synchronized()) out.delivery = Delivery::enforced;
+  out = {device, "device", ApplyStatus::pending, link.error()};
+  if (link.synchronized()) out.status = ApplyStatus::enforced;
   if (link.synchronized() && link.refused() > 0) {
-    out.delivery = Delivery::refused;
+    out.status = ApplyStatus::refused;
     out.error =
         Error{Code::policy_conflict, "in sync, but " + counted(link.refused(), "object") +
-                                         " refused; list-networks and list-vms tell which and why"};
+                                         " refused; list-networks and list-vms show which and why"};
   }
-  if (link.phase() == Phase::offline) out.delivery = Delivery::unreachable;
+  if (link.phase() == Phase::offline) out.status = ApplyStatus::unreachable;
   return out;
 }
 
-std::vector<Receipt> ServerCore::receipts(Vnid vnid, const VmId& vm) const {
+std::vector<Receipt> ServerCore::receipts(const MemberKey& key) const {
   std::vector<Receipt> out;
-  const Network* network = desired_.find(vnid);
+  const Network* network = desired_.find(key.vnid);
   if (network == nullptr) return out;
   std::set<DeviceName> devices = network->announced;
-  if (vm.empty()) {
+  if (key.vm.empty()) {
     for (const auto& [device, count] : network->vms_on) devices.insert(device);
-  } else if (const PlacedVm* placed = desired_.find(vnid, vm)) {
+  } else if (const PlacedVm* placed = desired_.find(key.vnid, key.vm)) {
     devices = placed->devices;
   }
   for (const DeviceName& device : devices) {
-    Receipt receipt{device, key_text({vnid, vm})};
-    receipt.delivery = delivery(device, {vnid, vm}, &receipt.error);
+    Receipt receipt{device, object_text(key)};
+    receipt.status = status(device, key, &receipt.error);
     out.push_back(std::move(receipt));
   }
   return out;
 }
 
-void ServerCore::note(const Key& key) {
-  const auto network = watched_.find(key.first);
-  if (network == watched_.end()) return;
-  const auto watching = network->second.find(key.second);
-  if (watching != network->second.end()) {
-    due_.insert(watching->second.begin(), watching->second.end());
-  }
-}
-
-void ServerCore::unwatch(const Key& key, CommandId id) {
-  const auto network = watched_.find(key.first);
-  if (network == watched_.end()) return;
-  const auto watching = network->second.find(key.second);
-  if (watching == network->second.end()) return;
-  watching->second.erase(id);
-  if (watching->second.empty()) network->second.erase(watching);
-  if (network->second.empty()) watched_.erase(network);
-}
-
-void ServerCore::note_network(Vnid vnid) {
-  const auto network = watched_.find(vnid);
-  if (network == watched_.end()) return;
-  for (const auto& [vm, watching] : network->second) {
-    due_.insert(watching.begin(), watching.end());
-  }
-}
-
-void ServerCore::gather_news() {
+void ServerCore::collect_status_changes() {
   for (auto& [device, link] : links_) {
-    const News news = link.take_news();
-    if (news.all) {
-      for (const auto& [id, wait] : waits_) due_.insert(id);
-    }
-    for (const Vnid vnid : news.networks) note_network(vnid);
-    for (const Key& key : news.keys) note(key);
+    const StatusChanges changes = link.take_status_changes();
+    if (changes.all) waiters_.mark_all();
+    for (const Vnid vnid : changes.networks) waiters_.mark_network(vnid);
+    for (const MemberKey& key : changes.keys) waiters_.mark_dirty(key);
   }
 }
 
-void ServerCore::settle() {
-  due_.insert(synchronizing_.begin(), synchronizing_.end());
-  const std::set<CommandId> due = std::exchange(due_, {});
-  // The last wish first: what came after it has to go before a wish can be taken back.
-  std::for_each(due.rbegin(), due.rend(), [this](CommandId id) { try_settle(id, false); });
+void ServerCore::complete_ready() {
+  for (const CommandId id : waiters_.take_ready()) try_complete(id, false);
 }
 
-std::optional<std::vector<Receipt>> ServerCore::receipts(const Wait& wait,
+std::optional<std::vector<Receipt>> ServerCore::receipts(const PendingCommand& command,
                                                          bool also_pending) const {
   std::vector<Receipt> out;
-  for (const Awaited& awaited : wait.keys) {
+  for (const WaitTarget& target : command.targets) {
     std::optional<Error> why;
-    const Delivery found = delivery(awaited, &why);
-    if (found == Delivery::pending && !also_pending) return std::nullopt;
-    out.push_back({awaited.device, key_text(awaited.key), found, std::move(why)});
+    const ApplyStatus found = status(target, &why);
+    if (found == ApplyStatus::pending && !also_pending) return std::nullopt;
+    out.push_back({target.device, object_text(target.key), found, std::move(why)});
   }
-  for (const DeviceName& device : wait.synchronizing) {
+  for (const DeviceName& device : command.synchronizing) {
     out.push_back(synchronization(device));
-    if (out.back().delivery == Delivery::pending && !also_pending) return std::nullopt;
+    if (out.back().status == ApplyStatus::pending && !also_pending) return std::nullopt;
   }
   return out;
 }
 
-void ServerCore::try_settle(CommandId id, bool deadline) {
-  const auto found = waits_.find(id);
-  if (found == waits_.end() || migrations_.contains(id)) return;
-  const Wait& wait = found->second;
-  auto found_receipts = receipts(wait, deadline);
-  if (!found_receipts) return;
-  CommandResult result{.receipts = *std::move(found_receipts)};
+void ServerCore::try_complete(CommandId id, bool deadline) {
+  const PendingCommand* command = waiters_.find(id);
+  if (command == nullptr || command->migration) return;
+  auto found = receipts(*command, deadline);
+  if (!found) return;
+  CommandResult result{.receipts = *std::move(found)};
   const auto& receipts = result.receipts;
   // It is in force nowhere, and on its way nowhere: it leaves no trace here either (law 2).
   const bool refused = std::all_of(receipts.begin(), receipts.end(), [](const Receipt& r) {
-    return r.delivery == Delivery::refused;
+    return r.status == ApplyStatus::refused;
   });
-  if (refused && !receipts.empty() && !wait.undo.empty()) {
-    const auto undo = wait.undo;
-    std::for_each(undo.rbegin(), undo.rend(),
-                  [&](const Undo& step) { result.taken_back = step(*this) || result.taken_back; });
+  if (refused && !receipts.empty()) {
+    const auto undo = command->undo;
+    std::for_each(undo.rbegin(), undo.rend(), [&](const PendingCommand::Undo& step) {
+      result.rolled_back = step(*this) || result.rolled_back;
+    });
   }
   answer(id, std::move(result));
 }
 
 void ServerCore::answer(CommandId id, CommandResult result) {
-  if (const auto wait = waits_.find(id); wait != waits_.end()) {
-    for (const Awaited& awaited : wait->second.keys) unwatch(awaited.key, id);
-    waits_.erase(wait);
-  }
-  synchronizing_.erase(id);
+  waiters_.end(id);
   effects_.answers.push_back({id, std::move(result)});
 }
 
 // ---- changes of the desired state ------------------------------------------------------------
 
-void ServerCore::touch(const std::set<DeviceName>& devices, const Key& key) {
-  note(key);
+void ServerCore::mark_dirty(const std::set<DeviceName>& devices, const MemberKey& key) {
+  waiters_.mark_dirty(key);
   for (const DeviceName& device : devices) {
     const auto link = links_.find(device);
-    if (link != links_.end()) link->second.changed(key);
+    if (link != links_.end()) link->second.mark_dirty(key);
   }
 }
 
 void ServerCore::store_network(Vnid vnid) {
-  note({vnid, {}});
+  waiters_.mark_dirty({vnid});
   const Network* network = desired_.find(vnid);
   auto& row = effects_.store.networks[vnid];
   row.reset();
-  if (network != nullptr) row = {network->policy, network->devices, network->announced};
+  if (network != nullptr) row = {network->policy, network->devices, network->announced,
+                               network->source};
 }
 
 void ServerCore::put_policy(Vnid vnid, const PolicyPtr& policy) {
   desired_.put_policy(vnid, policy);
   store_network(vnid);
-  for (auto& [device, link] : links_) link.changed({vnid, {}});
+  for (auto& [device, link] : links_) link.mark_dirty({vnid});
 }
 
 void ServerCore::put_vm(Vnid vnid, const PlacedVm& vm) {
@@ -333,7 +293,7 @@ void ServerCore::put_vm(Vnid vnid, const PlacedVm& vm) {
   desired_.put_vm(vnid, vm);
   if (announced) store_network(vnid);
   effects_.store.vms[{vnid, vm.vm->id}] = vm;
-  touch(devices, {vnid, vm.vm->id});
+  mark_dirty(devices, {vnid, vm.vm->id});
 }
 
 void ServerCore::erase_vm(Vnid vnid, const VmId& vm) {
@@ -342,7 +302,7 @@ void ServerCore::erase_vm(Vnid vnid, const VmId& vm) {
   const std::set<DeviceName> devices = old->devices;
   desired_.erase_vm(vnid, vm);
   effects_.store.vms[{vnid, vm}] = std::nullopt;
-  touch(devices, {vnid, vm});
+  mark_dirty(devices, {vnid, vm});
 }
 
 }  // namespace tenet::server

@@ -19,11 +19,18 @@ using store::Statement;
 using store::StoreError;
 
 constexpr CheckedTable kEpoch{"epoch", "only, value"};
-constexpr CheckedTable kNetwork{"network", "vnid, document, devices, announced"};
+constexpr CheckedTable kNetwork{"network", "vnid, document, devices, announced, source"};
 constexpr CheckedTable kVm{"vm",
                            "vnid, vm, mac, addresses, port, associated, reserve, devices,"
-                           " migrates_from, takeover",
+                           " migrates_from, takeover, source",
                            2};
+
+// As the second migration made them.
+constexpr CheckedTable kNetworkWithoutSource{"network", "vnid, document, devices, announced"};
+constexpr CheckedTable kVmWithoutSource{"vm",
+                                        "vnid, vm, mac, addresses, port, associated, reserve,"
+                                        " devices, migrates_from, takeover",
+                                        2};
 
 constexpr std::string_view kFirstMigration =
     "CREATE TABLE epoch(only INTEGER PRIMARY KEY CHECK(only=1), value INTEGER NOT NULL) STRICT;"
@@ -38,8 +45,12 @@ constexpr std::string_view kFirstMigration =
 
 std::span<const std::string_view> migrations() {
   static const std::string kChecksums = store::make_checksums() + store::add_checksums(kEpoch) +
-                                        store::add_checksums(kNetwork) + store::add_checksums(kVm);
-  static const std::array<std::string_view, 2> kAll{kFirstMigration, kChecksums};
+                                        store::add_checksums(kNetworkWithoutSource) +
+                                        store::add_checksums(kVmWithoutSource);
+  // All that was wanted before came from operators.
+  static const std::string kSources = store::add_column(kNetworkWithoutSource, kNetwork, "'operators'") +
+                                      store::add_column(kVmWithoutSource, kVm, "'operators'");
+  static const std::array<std::string_view, 3> kAll{kFirstMigration, kChecksums, kSources};
   return kAll;
 }
 
@@ -50,25 +61,31 @@ Error to_error(const StoreError& error, const std::string& path) {
                          "name as they refuse a lower one");
 }
 
-// JIDs have no newline (RFC 7622 section 3.4 forbids control characters).
+// Names of peers have no newline (RFC 7622 section 3.4 forbids control characters in JIDs).
 std::string devices_column(const std::set<DeviceName>& devices) {
   std::string out;
   for (const DeviceName& device : devices) out += (out.empty() ? "" : "\n") + device.text();
   return out;
 }
 
-Jid read_jid(std::string_view text) {
-  auto jid = Jid::parse(text);
-  if (!jid) throw DamageError("a row is damaged: " + jid.error().text);
-  return *jid;
+PeerId read_peer(std::string_view text) {
+  if (text.empty()) throw DamageError("a row is damaged: the name of a peer is empty");
+  return PeerId(std::string(text));
 }
 
 std::set<DeviceName> read_devices(const Statement& row, int column) {
   std::set<DeviceName> out;
   const std::string text = row.text(column);
   if (text.empty()) return out;
-  for (const std::string_view line : split(text, '\n')) out.insert(read_jid(line));
+  for (const std::string_view line : split(text, '\n')) out.insert(read_peer(line));
   return out;
+}
+
+Source read_source(const Statement& row, int column) {
+  const std::string name = row.text(column);
+  const auto source = source_of(name);
+  if (!source) throw DamageError("a row is damaged: there is no source '" + name + "'");
+  return *source;
 }
 
 }  // namespace
@@ -80,7 +97,7 @@ struct ServerStore::Impl {
   Statement put_network = database.prepare(
       "INSERT INTO network " + store::checked_values(kNetwork) +
       " ON CONFLICT(vnid) DO UPDATE SET document=excluded.document, devices=excluded.devices,"
-      " announced=excluded.announced, checksum=excluded.checksum");
+      " announced=excluded.announced, source=excluded.source, checksum=excluded.checksum");
   Statement erase_network = database.prepare("DELETE FROM network WHERE vnid=?");
   Statement put_vm = database.prepare("INSERT OR REPLACE INTO vm " + store::checked_values(kVm));
   Statement erase_vm = database.prepare("DELETE FROM vm WHERE vnid=? AND vm=?");
@@ -91,6 +108,7 @@ struct ServerStore::Impl {
       if (row) {
         put_network.bind(1, store::to_column(vnid)).bind(2, store::policy_column(*row->policy));
         put_network.bind(3, devices_column(row->devices)).bind(4, devices_column(row->announced));
+        put_network.bind(5, source_name(row->source));
         put_network.run();
       } else {
         erase_network.bind(1, store::to_column(vnid)).run();
@@ -102,7 +120,7 @@ struct ServerStore::Impl {
     write_networks(changes, true);
     for (const auto& [key, placed] : changes.vms) {
       Statement& statement = placed ? put_vm : erase_vm;
-      statement.bind(1, store::to_column(key.first)).bind(2, key.second);
+      statement.bind(1, store::to_column(key.vnid)).bind(2, key.vm);
       if (placed) {
         store::bind_vm(statement, 3, *placed->vm);
         const int next = 3 + store::kVmColumnCount;
@@ -110,6 +128,7 @@ struct ServerStore::Impl {
         const Takeover takeover = placed->takeover ? *placed->takeover : Takeover{};
         statement.bind(next + 1, takeover.from.text());
         statement.bind(next + 2, devices_column(takeover.devices));
+        statement.bind(next + 3, source_name(placed->source));
       }
       statement.run();
     }
@@ -120,14 +139,16 @@ struct ServerStore::Impl {
     Desired out;
     store::each_row(database, kNetwork, [&](const Statement& row) {
       out.put_network(store::vnid_column(row, 0), store::read_policy(row, 1), read_devices(row, 2),
-                      {});
+                      {}, read_source(row, 4));
     });
     store::each_row(database, kVm, [&](const Statement& row) {
       const int next = 2 + store::kVmColumnCount;
-      PlacedVm placed{store::read_vm(row, row.text(1), 2), read_devices(row, next)};
+      PlacedVm placed{.vm = store::read_vm(row, row.text(1), 2),
+                      .devices = read_devices(row, next),
+                      .source = read_source(row, next + 3)};
       Takeover takeover{{}, read_devices(row, next + 2)};
       if (const std::string from = row.text(next + 1); !from.empty() && !takeover.devices.empty()) {
-        takeover.from = read_jid(from);
+        takeover.from = read_peer(from);
         placed.takeover = std::make_shared<const Takeover>(std::move(takeover));
       }
       const Vnid vnid = store::vnid_column(row, 0);

@@ -1,4 +1,4 @@
-// The server agent's memory: what the operators want, and the epoch.
+// The server agent's memory: what is wanted, and the epoch.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace tenet::server {
 
-class ServerStore : public WishStore {
+class ServerStore : public DesiredStore {
  public:
   // Opens or makes the file. Errors: io, naming the file.
   static Result<ServerStore> open(const std::string& path);

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "common/core/overloaded.h"
+
 namespace tenet::server {
 namespace {
 
@@ -12,9 +14,16 @@ void append(std::vector<T>& to, std::vector<T>& from) {
   to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
 }
 
+// Whether nothing is wrong if the device gets it and this server forgets that it wanted it.
 bool may_be_forgotten(const Operation& operation) {
-  const auto* associate = std::get_if<Associate>(&operation);
-  return associate != nullptr && !associate->policy && !associate->from;
+  return std::visit(Overloaded{
+                        [](const PolicySync&) { return false; },
+                        [](const PolicyUpdate&) { return false; },
+                        [](const PolicyWithdraw&) { return false; },
+                        [](const Associate& o) { return !o.policy && !o.from; },
+                        [](const Dissociate&) { return false; },
+                    },
+                    operation);
 }
 
 // Requests that are no batch change nothing, and tell nothing of what is wanted.

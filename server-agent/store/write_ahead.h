@@ -12,26 +12,26 @@
 
 namespace tenet::server {
 
-// Where what the operators want becomes durable.
-class WishStore {
+// Where what is wanted becomes durable.
+class DesiredStore {
  public:
-  WishStore() = default;
-  virtual ~WishStore() = default;
-  WishStore(const WishStore&) = delete;
-  WishStore& operator=(const WishStore&) = delete;
+  DesiredStore() = default;
+  virtual ~DesiredStore() = default;
+  DesiredStore(const DesiredStore&) = delete;
+  DesiredStore& operator=(const DesiredStore&) = delete;
 
   // Durable when it returns. Errors: io, and then nothing is written.
   virtual Result<void> write(const ServerChanges& changes) = 0;
 
  protected:
-  WishStore(WishStore&&) = default;
-  WishStore& operator=(WishStore&&) = default;
+  DesiredStore(DesiredStore&&) = default;
+  DesiredStore& operator=(DesiredStore&&) = default;
 };
 
 class WriteAhead {
  public:
   // The store must outlive this.
-  explicit WriteAhead(WishStore& store) : store_(store) {}
+  explicit WriteAhead(DesiredStore& store) : store_(store) {}
 
   // Takes out the requests that need not wait: all of them, or none.
   std::vector<Send> take_ahead(ServerEffects& effects) const;
@@ -40,7 +40,7 @@ class WriteAhead {
   Result<ServerEffects> pass(ServerEffects effects);
 
  private:
-  WishStore& store_;
+  DesiredStore& store_;
   ServerEffects held_;
 };
 

@@ -17,7 +17,7 @@ from .ovn import Ovn
 from .storm import Storm
 from .world import BROKERS, World, resident
 
-Rounds = dict[str, list[float]]
+CommitLoop = dict[str, list[float]]
 # As the server agent does: VMs in a full batch, and how many of those are out at a time.
 _BATCH = 512
 _WINDOW = 8
@@ -43,7 +43,7 @@ FULL = Effort(rounds=5, ones=1000, bulk=50_000, large=100_000, largest=1_000_000
 QUICK = Effort(rounds=2, ones=500, bulk=10_000, large=20_000, largest=100_000, devices=200, few=1, ports=10)
 
 
-def _add(found: Rounds, key: str, value: float) -> None:
+def _add(found: CommitLoop, key: str, value: float) -> None:
     found.setdefault(key, []).append(value)
 
 
@@ -51,7 +51,7 @@ def _and_warm_up(rounds: int) -> range:
     return range(rounds + 1)
 
 
-def _without_warm_up(found: Rounds) -> Rounds:
+def _without_warm_up(found: CommitLoop) -> CommitLoop:
     return {key: values[1:] for key, values in found.items()}
 
 
@@ -59,9 +59,9 @@ def _milliseconds(nanoseconds: list[int]) -> float:
     return median(nanoseconds) / 1e6
 
 
-def associate_one(effort: Effort) -> Rounds:
+def associate_one(effort: Effort) -> CommitLoop:
     """One VM at a time, from the decision until it is durable on both sides, enforced and known."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     for broker in BROKERS:
         with closing(World(broker)) as world:
             for _ in _and_warm_up(effort.rounds):
@@ -83,11 +83,11 @@ def associate_one(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def associate_bulk(effort: Effort) -> Rounds:
+def associate_bulk(effort: Effort) -> CommitLoop:
     """Many VMs in 100 networks at once; also against as many bytes in batches of bare clients, and
     against single IQs. The floor beside: the batches of the bare clients, and then all that has to
     be durable and enforced, and nothing else."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     for broker in BROKERS:
         with closing(World(broker)) as world:
             for _ in _and_warm_up(effort.rounds):
@@ -110,9 +110,9 @@ def associate_bulk(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def policy_change(effort: Effort) -> Rounds:
+def policy_change(effort: Effort) -> CommitLoop:
     """A new policy for a network with very many VMs, and for one with one."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     with closing(World("prosody")) as world:
         for _ in _and_warm_up(effort.rounds):
             took = []
@@ -125,9 +125,9 @@ def policy_change(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def growth(effort: Effort) -> Rounds:
+def growth(effort: Effort) -> CommitLoop:
     """Time per VM in bulk, by how many there are; and the memory of both agents."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= effort.largest]
     for _ in range(effort.few):
         with closing(World("ejabberd")) as world:
@@ -151,9 +151,9 @@ def growth(effort: Effort) -> Rounds:
     return found
 
 
-def restart(effort: Effort) -> Rounds:
+def restart(effort: Effort) -> CommitLoop:
     """A device agent starts with a full store, on a kernel that has forgotten everything."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     networks, vms = effort.large // 10, effort.large
     with closing(World("ejabberd")) as world:
         world.steps(f"small:{networks}", f"bulk:{vms}")
@@ -169,9 +169,9 @@ def restart(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def resync(effort: Effort) -> Rounds:
+def resync(effort: Effort) -> CommitLoop:
     """A broker restarts; nothing has changed, and every device is verified again."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     for broker in BROKERS:
         with closing(Storm(broker, servers=20, devices=effort.devices)) as storm:
             empty = storm.broker_memory()
@@ -191,14 +191,14 @@ def resync(effort: Effort) -> Rounds:
     return found
 
 
-def vs_ovn(effort: Effort) -> Rounds:
+def vs_ovn(effort: Effort) -> CommitLoop:
     """A port, and a thousand ports, where there are a thousand: OVN's time by ours.
 
     In one network, with ports that are plugged in already, on either side. And in ten, where ours
     has a bridge and a VXLAN device for each, and ports join them, for which the kernel takes its
     time; OVN's are dummies all the same.
     """
-    found: Rounds = {}
+    found: CommitLoop = {}
     ports = 2 * _THOUSAND + effort.ports
     for _ in range(effort.few):
         for prefix, networks, kind in (("vs_ovn", 1, "plugged"), ("vs_ovn.joining", 10, "segment")):
@@ -223,9 +223,9 @@ def vs_ovn(effort: Effort) -> Rounds:
     return found
 
 
-def nodes(effort: Effort) -> Rounds:
+def nodes(effort: Effort) -> CommitLoop:
     """IQs per second between four pairs of bare clients at one broker, and at two nodes."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     count = 4 * effort.ones
     for broker in BROKERS:
         with one_broker(broker) as rate:
@@ -238,9 +238,9 @@ def nodes(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def values(effort: Effort) -> Rounds:
+def values(effort: Effort) -> CommitLoop:
     """Questions about large policies that need no device."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     for _ in _and_warm_up(effort.rounds):
         done = subprocess.run(
             [binary_folder() / "tenet-bench-values", "1000", "1000"],
@@ -252,9 +252,9 @@ def values(effort: Effort) -> Rounds:
     return _without_warm_up(found)
 
 
-def wire(effort: Effort) -> Rounds:
+def wire(effort: Effort) -> CommitLoop:
     """Bytes on the wire for each VM in bulk, with the answers; and with a policy for each."""
-    found: Rounds = {}
+    found: CommitLoop = {}
     for broker in BROKERS:
         for _ in range(effort.few):  # bytes need no warm-up
             read = _bytes_per_vm(broker, effort.bulk)
@@ -283,7 +283,7 @@ def _bytes_per_vm(broker: str, vms: int) -> dict[str, float]:
         }
 
 
-ALL: dict[str, Callable[[Effort], Rounds]] = {
+ALL: dict[str, Callable[[Effort], CommitLoop]] = {
     "associate_one": associate_one,
     "associate_bulk": associate_bulk,
     "policy_change": policy_change,
@@ -297,7 +297,7 @@ ALL: dict[str, Callable[[Effort], Rounds]] = {
 }
 
 
-def run(names: list[str], effort: Effort) -> Iterator[tuple[str, Rounds]]:
+def run(names: list[str], effort: Effort) -> Iterator[tuple[str, CommitLoop]]:
     """Run them one after the other."""
     for name in names:
         yield name, ALL[name](effort)

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness.agents import binary_folder
 
-from .benchmarks import ALL, FULL, QUICK, Rounds, run
+from .benchmarks import ALL, FULL, QUICK, CommitLoop, run
 from .plot import plot
 
 #: What is asked for, by the keys of which the worst counts: at most (<=) or at least (>=) so much;
@@ -45,7 +45,7 @@ OUTPUT = binary_folder().parent / "bench" / "last.json"
 DOCUMENTS = Path(__file__).parent
 
 
-def table(found: Rounds) -> str:
+def table(found: CommitLoop) -> str:
     """A line for each key: median, spread over the rounds, and the goal for runs of full size."""
     lines = []
     for key, values in found.items():
@@ -59,9 +59,9 @@ def table(found: Rounds) -> str:
     return "\n".join(lines)
 
 
-def worst(found: Rounds) -> Rounds:
+def worst(found: CommitLoop) -> CommitLoop:
     """Of each goal the rounds of the key that is furthest from it."""
-    out: Rounds = {}
+    out: CommitLoop = {}
     for name, (pattern, sign, _) in GOALS.items():
         keys = [key for key in found if fnmatchcase(key, pattern)]
         if keys:
@@ -86,14 +86,14 @@ def where(*, quick: bool) -> dict[str, Any]:
     }
 
 
-def save(found: Rounds, run_on: dict[str, Any], file: Path) -> None:
-    """Rounds and median of each key and each goal."""
+def save(found: CommitLoop, run_on: dict[str, Any], file: Path) -> None:
+    """CommitLoop and median of each key and each goal."""
     values = {k: {"median": median(v), "rounds": v} for k, v in {**found, **worst(found)}.items()}
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps({"run": run_on, **values}, indent=2) + "\n", encoding="utf-8")
 
 
-def document(found: Rounds, run_on: dict[str, Any]) -> None:
+def document(found: CommitLoop, run_on: dict[str, Any]) -> None:
     """Put the table into README.md."""
     ran = f"{run_on['begun']}, commit {run_on['commit']}, {run_on['processors']}, Linux {run_on['kernel']}"
     text = f"```\n{ran}\n\n{table(found)}\n\ngoals\n{table(worst(found))}\n```"
@@ -122,7 +122,7 @@ def main() -> int:
     wanted = parser.parse_args()
     file = DOCUMENTS / "last.json" if wanted.document else wanted.json
     run_on = where(quick=wanted.quick)
-    everything: Rounds = {}
+    everything: CommitLoop = {}
     for name, found in run(wanted.name or list(ALL), QUICK if wanted.quick else FULL):
         print(f"\n{name}\n{table(found)}", flush=True)
         everything.update(found)

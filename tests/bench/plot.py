@@ -7,12 +7,12 @@ import subprocess
 from pathlib import Path
 from statistics import median
 
-from .benchmarks import Rounds
+from .benchmarks import CommitLoop
 
 _BY_SIZE = re.compile(r"(.+)\.([0-9]+)\.(.+)")
 
 
-def plot(name: str, found: Rounds, folder: Path) -> None:
+def plot(name: str, found: CommitLoop, folder: Path) -> None:
     """A line over the sizes that it was measured at; without sizes, a bar for each ratio."""
     folder.mkdir(parents=True, exist_ok=True)
     lines: dict[str, list[tuple[int, list[float]]]] = {}
@@ -34,10 +34,10 @@ def plot(name: str, found: Rounds, folder: Path) -> None:
     subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
 
 
-def _panels(found: Rounds) -> dict[str, Rounds]:
+def _panels(found: CommitLoop) -> dict[str, CommitLoop]:
     """The ratios; if there are none, all values, those of a unit beside each other."""
     ratios = {k: v for k, v in found.items() if k.endswith("ratio")}
-    panels: dict[str, Rounds] = {}
+    panels: dict[str, CommitLoop] = {}
     for key, values in (ratios or found).items():
         panels.setdefault(key.rpartition(".")[2], {})[key] = values
     return panels
@@ -59,7 +59,7 @@ def _lines(lines: dict[str, list[tuple[int, list[float]]]]) -> str:
     )
 
 
-def _bars(bars: Rounds, number: int) -> str:
+def _bars(bars: CommitLoop, number: int) -> str:
     """A bar up to the median, and the range of the rounds."""
     rows = "\n".join(f'{_row(i, v)} "{key}"' for i, (key, v) in enumerate(bars.items()))
     return f"""

@@ -39,13 +39,13 @@ class Keeper : public xmpp::Responder {
 };
 
 void check_form(const Element& element) {
-  const auto form = protocol::parse_form(element);
+  const auto form = xmpp::parse_form(element);
   if (!form) return;
   const Element written = protocol::to_element(*form);
-  const auto again = protocol::parse_form(written);
+  const auto again = xmpp::parse_form(written);
   require(again.has_value() && protocol::to_element(*again) == written,
           "a form reads as it was written", xmpp::to_xml(written));
-  require(protocol::values_of(*again) == protocol::values_of(*form), "and so do its values");
+  require(xmpp::values_of(*again) == xmpp::values_of(*form), "and so do its values");
 }
 
 // A device with something on it, and a server with something in mind.

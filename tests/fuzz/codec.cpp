@@ -3,6 +3,7 @@
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
+#include "common/xmpp/jid.h"
 #include "common/protocol/names.h"
 #include "common/protocol/refusal.h"
 #include "common/protocol/xml_text.h"
@@ -62,13 +63,13 @@ void check_operation(const Operation& operation) {
 }
 
 void check_request(const Element& element) {
-  const auto request = protocol::parse_request(element);
+  const auto request = protocol::parse_request(element, xmpp::parse_peer);
   if (!request) {
     require(!request.error().text.empty(), "a refusal says why");
     return;
   }
   const Element written = protocol::to_element(*request);
-  const auto again = protocol::parse_request(through_text(written));
+  const auto again = protocol::parse_request(through_text(written), xmpp::parse_peer);
   require(again.has_value() && protocol::to_element(*again) == written,
           "a request reads as it was written", xmpp::to_xml(written));
   const auto* batch = std::get_if<Batch>(&*request);
@@ -131,7 +132,7 @@ Request request_for(const Element& answer) {
 
 void check_answer(const Element& element) {
   const Request request = request_for(element);
-  const auto answer = protocol::parse_answer(element, request);
+  const auto answer = protocol::parse_answer(element, request, xmpp::parse_peer);
   if (!answer) return;
   if (const auto* batch = std::get_if<BatchAnswer>(&*answer)) {
     require(batch->results.size() == std::get<Batch>(request).operations.size(),
@@ -139,7 +140,7 @@ void check_answer(const Element& element) {
   }
   const Element written = protocol::to_element(*answer);
   const std::string text = xmpp::to_xml(written);
-  const auto again = protocol::parse_answer(through_text(written), request);
+  const auto again = protocol::parse_answer(through_text(written), request, xmpp::parse_peer);
   require(again.has_value(), "an answer can be read", text);
   // Large ones were shortened.
   constexpr std::size_t kWhole = 16'384;

@@ -35,7 +35,7 @@ constexpr std::array<Column, 16> kColumns{{
 }};
 
 DeviceName device(const char* name) {
-  return *Jid::parse(std::string(name) + "@x.example/device-agent");
+  return PeerId(std::string(name) + "@x.example/device-agent");
 }
 
 ServerChanges wanted() {
@@ -46,7 +46,7 @@ ServerChanges wanted() {
   for (const Vnid vnid : vnids()) {
     out.networks[vnid] = {policy(vnid, 3, static_cast<Content>(++content)), {one, two}, {two}};
     PlacedVm placed{vm("v1", 10 + content), {one}};
-    const Jid from = *Jid::parse(servers()[1] + "/server-agent");
+    const PeerId from = PeerId(servers()[1] + "/server-agent");
     placed.takeover = std::make_shared<const Takeover>(Takeover{from, {one}});
     out.vms[{vnid, "v1"}] = placed;
     out.vms[{vnid, "v2"}] = {vm("v2", 20 + content, VmState::pre_associated, true, "eth1"), {one}};

@@ -23,7 +23,7 @@ class AgentAnswersTest : public ::testing::Test {
   void TearDown() override { ASSERT_TRUE(log::configure({})); }
 
   xmpp::SessionOptions session() const {
-    return {.jid = Jid::parse("agent@example.org/tenet").value(),
+    return {.jid = xmpp::Jid::parse("agent@example.org/tenet").value(),
             .brokers = {{"127.0.0.1", broker.port(), net::TlsMode::plaintext}},
             .connect_timeout = milliseconds(60'000),
             .keepalive = milliseconds(60'000)};
@@ -59,7 +59,7 @@ class DeviceAnswersTest : public AgentAnswersTest {
     vfs.mount({});
     device::DeviceConfig config;
     config.xmpp = session();
-    config.servers = {Jid::parse(server).value()};
+    config.servers = {PeerId(server)};
     config.repair_interval = std::chrono::hours(1);
     config.capacity = generous().capacity;
     auto record = std::make_unique<device::RecordDriver>("", std::vector<std::string>{});
@@ -126,12 +126,12 @@ class ServerAnswersTest : public AgentAnswersTest {
     vfs.mount({});
     server::ServerConfig config;
     config.xmpp = session();
-    config.operators = {Jid::parse("admin@example.org").value()};
+    config.operators = {PeerId("admin@example.org")};
     config.state = path;
     auto store = server::ServerStore::open(path).value();
     server::ServerOptions options;
     options.epoch = store.next_epoch(0).value();
-    options.devices = {Jid::parse("switch@example.org/device-agent").value()};
+    options.devices = {PeerId("switch@example.org/device-agent")};
     config.devices = options.devices;
     server::ServerCore core(options, store.load().value());
     agent = std::make_unique<server::ServerAgent>(daemon, config, "", std::move(store),

@@ -42,7 +42,7 @@ std::string dump(const Desired& desired) {
 }
 
 std::vector<DeviceName> devices() {
-  return {*Jid::parse("d1@x.example/device-agent"), *Jid::parse("d2@x.example/device-agent")};
+  return {PeerId("d1@x.example/device-agent"), PeerId("d2@x.example/device-agent")};
 }
 
 ServerCore core_of(std::uint64_t epoch, Desired desired) {
@@ -70,7 +70,7 @@ Command random_command(Random& random, const ServerCore& core) {
     server::MigrateIn in{vnid, some->id};
     in.mac = some->mac;
     in.devices = places;
-    in.from = Jid::parse("b@x.example/server-agent").value();
+    in.from = PeerId("b@x.example/server-agent");
     return in;
   }
   if (turn < 90) return server::RemoveVm{vnid, some->id};

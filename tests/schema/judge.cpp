@@ -15,6 +15,7 @@
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
+#include "common/xmpp/jid.h"
 #include "common/protocol/names.h"
 #include "common/protocol/refusal.h"
 #include "common/protocol/xml_text.h"
@@ -60,7 +61,7 @@ Verdict judge_batch_answer(const Element& element) {
   if (count > kMostOperations) return Error{Code::invalid, "no batch has so many operations"};
   Batch request{{number_in(element, "epoch"), number_in(element, "seq")}, {}};
   request.operations.resize(count, PolicyWithdraw{});
-  return verdict(protocol::parse_answer(element, request));
+  return verdict(protocol::parse_answer(element, request, xmpp::parse_peer));
 }
 
 Verdict judge_compare_answer(const Element& element) {
@@ -78,7 +79,7 @@ Verdict judge_compare_answer(const Element& element) {
   if (request.nodes.empty() || request.nodes.size() > Compare::kMaxNodes) {
     return Error{Code::invalid, "no request asks for so many nodes"};
   }
-  return verdict(protocol::parse_answer(element, request));
+  return verdict(protocol::parse_answer(element, request, xmpp::parse_peer));
 }
 
 // A condition stands inside an error: the codec takes it if it knows the code.
@@ -102,18 +103,18 @@ Verdict judge(const Element& element) {
     if (!request || element.children.empty()) return request;
     return verdict(protocol::parse_network_answer(element));
   }
-  Verdict request = verdict(protocol::parse_request(element));
+  Verdict request = verdict(protocol::parse_request(element, xmpp::parse_peer));
   if (!request) return request;
   if (element.name == "hello") {
     if (element.attribute("root") == nullptr) return request;
-    return verdict(protocol::parse_answer(element, Hello{}));
+    return verdict(protocol::parse_answer(element, Hello{}, xmpp::parse_peer));
   }
   if (element.name == "batch") {
     const bool is_answer = element.child("done") != nullptr || element.child("refused") != nullptr;
     return is_answer ? judge_batch_answer(element) : request;
   }
   if (element.name == "digests") return judge_compare_answer(element);
-  if (element.name == "synced") return verdict(protocol::parse_answer(element, Synced{}));
+  if (element.name == "synced") return verdict(protocol::parse_answer(element, Synced{}, xmpp::parse_peer));
   return judge_condition(element);
 }
 

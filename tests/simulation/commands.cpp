@@ -47,7 +47,7 @@ Command random_command(Random& random, const Setting& setting, const ServerSide&
   if (turn < 85) return RemoveVm{vnid, vm->id};
   if (turn < 96 && setting.migrations) {
     MigrateIn in{vnid, vm->id};
-    const Jid other = *Jid::parse(random.pick(testing::servers()) + "/server-agent");
+    const PeerId other = PeerId(random.pick(testing::servers()) + "/server-agent");
     if (other != side.name()) in.from = other;
     if (random.chance(60)) in.mac = vm->mac;
     in.devices = devices;

@@ -55,7 +55,7 @@ class DeviceSide {
     Process(const device::DeviceOptions& options, SimStore& store, SimDriver& driver)
         : core(options), rounds(core, store, driver) {}
     device::DeviceCore core;
-    device::Rounds rounds;
+    device::CommitLoop rounds;
   };
   void broken(const std::string& what) { verdict_.broken(name_.text() + ": " + what); }
   // What the store would give after a start, in the datapath of now.

@@ -15,10 +15,10 @@ namespace tenet::simulation {
 
 class ServerSide {
  public:
-  ServerSide(Jid name, std::vector<server::DeviceName> devices, Verdict& verdict)
+  ServerSide(PeerId name, std::vector<server::DeviceName> devices, Verdict& verdict)
       : name_(std::move(name)), devices_(std::move(devices)), verdict_(verdict) {}
 
-  const Jid& name() const { return name_; }
+  const PeerId& name() const { return name_; }
   bool running() const { return process_ != nullptr; }
   server::ServerCore& core() { return process_->core; }
   const server::ServerCore& core() const { return process_->core; }
@@ -55,7 +55,7 @@ class ServerSide {
   void check_ahead(const server::Send& send);
   void broken(const std::string& what) { verdict_.broken(name_.text() + ": " + what); }
 
-  Jid name_;
+  PeerId name_;
   std::vector<server::DeviceName> devices_;
   Verdict& verdict_;
   Fuse fuse_;

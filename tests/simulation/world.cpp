@@ -17,13 +17,13 @@ Setting::Setting(std::uint64_t seed) {
 World::World(std::uint64_t seed, bool trace) : setting_(seed), tracing_(trace) {
   std::vector<server::DeviceName> names;
   for (std::size_t d = 0; d < setting_.devices; ++d) {
-    names.push_back(*Jid::parse("d" + std::to_string(d + 1) + "@x.example/device-agent"));
+    names.push_back(PeerId("d" + std::to_string(d + 1) + "@x.example/device-agent"));
   }
   for (const auto& name : names) {
     devices_.emplace_back(name, setting_.tight ? testing::limits() : testing::generous(), verdict_);
   }
   for (std::size_t s = 0; s < setting_.servers; ++s) {
-    servers_.emplace_back(*Jid::parse(testing::servers()[s] + "/server-agent"), names, verdict_);
+    servers_.emplace_back(PeerId(testing::servers()[s] + "/server-agent"), names, verdict_);
   }
   for (std::size_t d = 0; d < setting_.devices; ++d) start_device(d);
   for (std::size_t s = 0; s < setting_.servers; ++s) start_server(s);

@@ -291,12 +291,12 @@ rc::Gen<Sha256> any_digest() {
                   [](std::uint32_t n) { return Sha256::of(std::to_string(n)); });
 }
 
-rc::Gen<Jid> any_jid() {
+rc::Gen<PeerId> any_jid() {
   const auto part = gen::nonEmpty(gen::container<std::string>(one_of("abcxyz0189-")));
   return gen::map(gen::tuple(part, part, any_identifier()),
                   [](const std::tuple<std::string, std::string, std::string>& made) {
                     const auto& [local, domain, resource] = made;
-                    auto jid = Jid::parse(local + "@" + domain + ".example/" + resource);
+                    auto jid = PeerId::parse(local + "@" + domain + ".example/" + resource);
                     RC_ASSERT(jid.has_value());
                     return *jid;
                   });
@@ -481,7 +481,7 @@ void showValue(const BitRate& value, std::ostream& out) {
 void showValue(const Sha256& value, std::ostream& out) {
   out << value.text();
 }
-void showValue(const Jid& value, std::ostream& out) {
+void showValue(const PeerId& value, std::ostream& out) {
   out << value.text();
 }
 void showValue(const Rule& value, std::ostream& out) {

@@ -33,7 +33,7 @@ rc::Gen<IpAddress> any_group();         // multicast
 rc::Gen<Prefix> any_prefix();
 rc::Gen<BitRate> any_rate();
 rc::Gen<Sha256> any_digest();
-rc::Gen<Jid> any_jid();  // with a resource
+rc::Gen<PeerId> any_jid();  // with a resource
 // Text that XML can carry, in attributes too; not blank, without white space at its ends.
 rc::Gen<std::string> any_text();
 
@@ -74,7 +74,7 @@ void showValue(const IpAddress& value, std::ostream& out);
 void showValue(const Prefix& value, std::ostream& out);
 void showValue(const BitRate& value, std::ostream& out);
 void showValue(const Sha256& value, std::ostream& out);
-void showValue(const Jid& value, std::ostream& out);
+void showValue(const PeerId& value, std::ostream& out);
 void showValue(const Rule& value, std::ostream& out);
 void showValue(const Acl& value, std::ostream& out);
 void showValue(const Policy& value, std::ostream& out);

@@ -149,7 +149,7 @@ Operation random_operation(Random& random) {
   if (turn < 32) return PolicyWithdraw{vnid};
   if (turn < 55) return Dissociate{vnid, random.pick(vm_ids())};
   Associate out{vnid, random_vm(random, vnid)};
-  if (random.chance(40)) out.from = *Jid::parse(random.pick(servers()) + "/server-agent");
+  if (random.chance(40)) out.from = PeerId(random.pick(servers()) + "/server-agent");
   if (random.chance(25)) out.policy = random_policy(random, vnid);
   return out;
 }

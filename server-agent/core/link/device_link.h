@@ -1,5 +1,18 @@
-// The conversation with one device: hello, comparison of digests, batches, end mark. What is wanted
-// while a batch is out gathers and goes out in the next; full ones do not wait for each other.
+// The conversation with one device: hello, comparison of digests, batches, end mark.
+//
+// Phases, and what holds in each:
+//   offline    no request is out. Outcomes of earlier batches are unknown.
+//   greeting   one request is out, the hello; `diff_` begins from what the device is assumed to have.
+//   comparing  one request is out, a question about digests; `diff_` narrows down what differs.
+//   live       `acknowledged_` is what the device has, but for what is in flight. Up to kWindow
+//              batches are out, or one end mark if nothing is left to send. After the end mark's
+//              answer the device is synchronized until something changes.
+//   waiting    no request counts; a pause runs, and a new greeting follows.
+//   fenced     nothing is sent until the device becomes available anew.
+// available() leads from any phase to greeting; unavailable() to offline; a failure from greeting,
+// comparing or live to waiting, or once to greeting if only the comparison has to be repeated.
+// `expected_` is the token of the one answer or pause that matters in greeting, comparing and
+// waiting, and of the end mark in live; answers with other tokens are of a conversation that is over.
 #pragma once
 
 #include <chrono>
@@ -16,10 +29,8 @@
 #include "server-agent/core/desired.h"
 #include "server-agent/core/digest_diff.h"
 #include "server-agent/core/effects.h"
-#include "server-agent/core/in_flight.h"
-#include "server-agent/core/key.h"
-#include "server-agent/core/plan.h"
-#include "server-agent/core/refusals.h"
+#include "server-agent/core/link/outbox.h"
+#include "server-agent/core/link/phase.h"
 
 namespace tenet::server {
 
@@ -29,20 +40,11 @@ struct Enforcement {
   WallTime since;  // when the server learned it
 };
 
-enum class Phase : std::uint8_t {
-  offline,    // not available: nothing is sent, nothing is withdrawn (law 5)
-  greeting,   // hello is out
-  comparing,  // digests are compared
-  live,       // the acknowledged view is exact; differences are sent
-  waiting,    // something failed; the conversation starts again after a pause
-  fenced,     // the device knows a newer epoch of this server: somebody else uses our identity
-};
-
-// Of what delivery() may tell something else than before.
-struct News {
+// Keys whose status may have changed.
+struct StatusChanges {
   bool all = false;
   std::set<Vnid> networks;  // the policy, and with it every VM
-  std::vector<Key> keys;
+  std::vector<MemberKey> keys;
 };
 
 // What the link needs of the core while it handles one event.
@@ -51,8 +53,7 @@ struct LinkContext {
   std::uint64_t epoch;
   std::uint64_t& seq;
   std::uint64_t& token;
-  std::size_t max_batch_bytes;
-  std::size_t max_batch_operations;
+  BatchLimits limits;
   std::chrono::milliseconds audit_interval;
   WallTime now;
   ServerEffects& effects;
@@ -60,30 +61,34 @@ struct LinkContext {
 
 class DeviceLink {
  public:
-  // `belief`: what the device had when last seen; after a start what is desired, since most of it
+  // `assumed`: what the device had when last seen; after a start what is desired, since most of it
   // will be true. The digests correct it before anything is sent.
-  DeviceLink(DeviceName name, DeviceView belief);
+  DeviceLink(DeviceName name, DeviceView assumed);
 
   void available(LinkContext& context);
   void unavailable();
   void answer(std::uint64_t token, const Result<Answer>& answer, LinkContext& context);
   // A pause or an audit interval is over.
-  void retry(std::uint64_t token, LinkContext& context);
+  void timer_expired(std::uint64_t token, LinkContext& context);
   // Forgets refusals and compares digests again.
   void resync(LinkContext& context);
-  void changed(const Key& key) { dirty_.insert(key); }
+  void mark_dirty(const MemberKey& key) { outbox_.mark_dirty(key); }
   // The operator asks once more: what was refused of that key, or of its policy, is tried again.
-  void try_again(const Key& key);
-  // Sends the next batch, if one is due.
-  void pump(LinkContext& context);
+  void retry(const MemberKey& key) { outbox_.retry(key); }
+  // Sends what is due.
+  void send_ready(LinkContext& context);
 
-  News take_news() { return std::exchange(news_, {}); }
+  StatusChanges take_status_changes() { return std::exchange(changes_, {}); }
   // VMs that the device has, and that were still to be taken over from another server.
-  std::vector<Key> take_taken_over() { return std::exchange(taken_over_, {}); }
+  std::vector<MemberKey> take_taken_over() { return std::exchange(taken_over_, {}); }
 
-  Delivery delivery(const Key& key, const Desired& desired, std::optional<Error>* why) const;
-  // Whether that key is sure to be pending, and news of it to come.
-  bool awaits_news(const Key& key) const { return phase_ != Phase::offline && moving(key); }
+  // `why`, if it is there, takes the reason.
+  ApplyStatus status(const MemberKey& key, const Desired& desired,
+                     std::optional<Error>* why) const;
+  // True if the key is pending and a status change will follow.
+  bool awaits_change(const MemberKey& key) const {
+    return phase_ != Phase::offline && outbox_.moving(key);
+  }
   const DeviceName& name() const { return name_; }
   Phase phase() const { return phase_; }
   // Everything that is wanted has been answered, and the roots agreed at the end mark.
@@ -95,58 +100,41 @@ class DeviceLink {
   // Nothing if the device does not enforce the network, or it is not known since this server's
   // start.
   std::optional<Enforcement> enforcement(Vnid vnid) const;
-  std::size_t refused() const { return refusals_.size(); }
-  std::size_t pending() const { return dirty_.size() + under_way_.operations(); }
+  std::size_t refused() const { return outbox_.refusals().size(); }
+  std::size_t pending() const { return outbox_.pending(); }
 
  private:
-  // Whether something of that key is on its way, or its outcome unknown.
-  bool moving(const Key& key) const { return dirty_.contains(key) || under_way_.touches(key); }
-  bool settled() const { return dirty_.empty() && under_way_.flights().empty() && awaited_ == 0; }
+  bool settled() const { return outbox_.idle() && expected_ == 0; }
   void send(Request request, LinkContext& context);
+  bool send_batch(LinkContext& context);
   void greet(LinkContext& context);
   void compare(LinkContext& context);
   void go_live(LinkContext& context);
   void wait(const Error& error, LinkContext& context);
-  void failed(const Error& error, LinkContext& context);
+  void request_failed(const Error& error, LinkContext& context);
   void batch_answer(const Result<Answer>& answer, LinkContext& context);
-  // False: the device lacks a policy that it had acknowledged, so that what we know is not true.
-  bool absorb(const BatchAnswer& answer, LinkContext& context, std::optional<Error>& stuck);
-  void look_closer(const Error& error, LinkContext& context);
+  void end_mark_answer(const SyncedAnswer& answer, LinkContext& context);
+  void resync_or_back_off(const Error& error, LinkContext& context);
+  void report_refusals(const Outbox::Outcome& outcome, LinkContext& context);
+  // The digests just showed what the device has: a takeover whose answer was lost is done.
   void note_takeovers(const Desired& desired);
-  void refuse(const Operation& operation, const Error& error, LinkContext& context);
-  std::vector<Operation> take_apart(std::vector<Operation> operations) const;
-  // What may succeed now is due again.
-  void forgive(Refusals::Occasion occasion);
-  bool frees(const Operation& operation) const;
   void note_enforcement(Vnid vnid, WallTime now);
-  void tell(const Key& key);
-  // Keys of which something can leave now, at most so many.
-  std::vector<Key> due(std::size_t most) const;
-  // False if there is nothing to send, or not yet.
-  bool send_batch(LinkContext& context);
-  // What is wanted and acknowledged of those keys only.
-  std::pair<Wanted, DeviceView> restricted(const std::vector<Key>& keys, const Desired& desired);
+  void mark_changed(const MemberKey& key);
+  void mark_changed(const std::vector<Operation>& operations);
 
   DeviceName name_;
   Phase phase_ = Phase::offline;
   DeviceView acknowledged_;
   std::map<Vnid, Enforcement> enforcements_;
-  std::optional<SyncWalk> walk_;
-  std::set<Key> dirty_;
-  // VMs that cannot come, since the device refuses their policy; due again once it has one.
-  std::set<Key> parked_;
-  Refusals refusals_;
-  // VNIDs whose policy must not travel with an association: one that did was refused, and only
-  // apart can the device tell which of the two it refuses.
-  std::set<Vnid> apart_;
-  UnderWay under_way_;
-  std::vector<Key> taken_over_;
-  News news_;
-  std::uint64_t awaited_ = 0;  // token of the pause, or of the request that is no batch; 0: none
-  std::uint64_t audit_ = 0;    // token of the interval after which the roots are compared again
-  unsigned failures_ = 0;      // in a row, for the pauses
+  std::optional<DigestDiff> diff_;
+  Outbox outbox_;
+  std::vector<MemberKey> taken_over_;
+  StatusChanges changes_;
+  std::uint64_t expected_ = 0;  // 0: nothing
+  std::uint64_t audit_ = 0;     // token of the interval after which the roots are compared again
+  unsigned failures_ = 0;       // in a row, for the pauses
   bool end_marked_ = false;
-  bool verified_ = false;  // the digests were compared once: what is acknowledged is no belief
+  bool verified_ = false;  // the digests were compared once: what is acknowledged is no assumption
   std::optional<Error> error_;
 };
 

@@ -167,7 +167,7 @@ TEST_F(HostileTest, WhoComesAgainDoesNotInheritItsLease) {
 TEST_F(HostileTest, Law2_ACommitThatFailsCostsNoLease) {
   DeviceCore core(generous());
   FullStore store;
-  Rounds rounds(core, store, *driver_);
+  CommitLoop rounds(core, store, *driver_);
   std::uint64_t seq = 0;
   const auto answer = [&](Operation operation) {
     const auto answers =

@@ -6,8 +6,8 @@ namespace tenet::console {
 namespace {
 
 AgentBook book() {
-  return AgentBook({{"server1", *Jid::parse("server1@example.org/special")},
-                    {"switch1", *Jid::parse("switch1@example.org")}});
+  return AgentBook({{"server1", *xmpp::Jid::parse("server1@example.org/special")},
+                    {"switch1", *xmpp::Jid::parse("switch1@example.org")}});
 }
 
 TEST(AgentBook, ShortNamesComeFirst) {

@@ -9,8 +9,8 @@
 namespace tenet::console {
 namespace {
 
-using protocol::Form;
-using protocol::FormValues;
+using xmpp::Form;
+using xmpp::FormValues;
 
 TEST(Field, IsNameAndValue) {
   EXPECT_EQ(parse_field("vnid=4096"), (FieldInput{"vnid", "4096"}));
@@ -35,7 +35,7 @@ TEST(Field, RefusalsNameTheArgument) {
 
 Result<FormValues> read(const std::vector<FieldInput>& fields, const std::string& input = "") {
   std::istringstream in(input);
-  return read_fields(fields, AgentBook({{"switch1", *Jid::parse("switch1@example.org")}}), in);
+  return read_fields(fields, AgentBook({{"switch1", *xmpp::Jid::parse("switch1@example.org")}}), in);
 }
 
 TEST(ReadFields, TakesTheContentsOfFilesAndStandardInput) {
@@ -95,7 +95,7 @@ Form form() {
 }
 
 std::vector<std::string> values_in(const Result<Form>& filled, std::string_view field) {
-  const auto values = protocol::values_of(*filled);
+  const auto values = xmpp::values_of(*filled);
   const auto found = values.find(field);
   return found == values.end() ? std::vector<std::string>{"(absent)"} : found->second;
 }

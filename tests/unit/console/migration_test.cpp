@@ -39,8 +39,8 @@ TEST(Migration, KeepsTheTableOfTheHalfThatHasOne) {
 }
 
 TEST(Migration, NeedsTwoServersAndInParallelTheMac) {
-  const Jid one = *Jid::parse("a@x/server-agent");
-  const Jid two = *Jid::parse("b@x/server-agent");
+  const xmpp::Jid one = *xmpp::Jid::parse("a@x/server-agent");
+  const xmpp::Jid two = *xmpp::Jid::parse("b@x/server-agent");
   EXPECT_EQ(migrate(one, one, {}, false).error().code, Code::configuration);
   EXPECT_EQ(migrate(one, two, {}, true).error().code, Code::configuration);
   EXPECT_TRUE(migrate(one, two, {}, false));

@@ -6,7 +6,7 @@ namespace tenet::console {
 namespace {
 
 CommandReply completed(std::vector<std::pair<std::string, std::string>> notes) {
-  return {"create-vm", "s1", "completed", std::move(notes), protocol::Form{"result"}};
+  return {"create-vm", "s1", "completed", std::move(notes), xmpp::Form{"result"}};
 }
 
 Exit exit_of(const Result<CommandReply>& reply) {
@@ -39,7 +39,7 @@ TEST(ExitCode, IsRefusedWithAnErrorWhateverElseIsSaid) {
 
 TEST(ExitCode, IsRefusedIfTheFormComesBack) {
   CommandReply again{
-      "create-vm", "s1", "executing", {{"error", "the field vm is empty"}}, protocol::Form{"form"}};
+      "create-vm", "s1", "executing", {{"error", "the field vm is empty"}}, xmpp::Form{"form"}};
   EXPECT_EQ(exit_of(again), Exit::refused);
   again.notes.clear();
   EXPECT_EQ(exit_of(again), Exit::refused);

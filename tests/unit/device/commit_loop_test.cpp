@@ -47,14 +47,14 @@ class SensorDriver : public Driver {
   Capabilities capabilities_;
 };
 
-class RoundsTest : public ::testing::Test {
+class CommitLoopTest : public ::testing::Test {
  protected:
-  RoundsTest() {
+  CommitLoopTest() {
     std::filesystem::create_directory(folder);
     store.emplace(DeviceStore::open(folder / "device.db").value());
     rounds.emplace(core, *store, driver);
   }
-  ~RoundsTest() override { std::filesystem::remove_all(folder); }
+  ~CommitLoopTest() override { std::filesystem::remove_all(folder); }
 
   ServerRequest request(const ServerName& server, std::vector<Operation> operations) {
     return {server, Batch{{1, ++seq}, std::move(operations)}};
@@ -74,11 +74,11 @@ class RoundsTest : public ::testing::Test {
   DeviceCore core{generous()};
   std::optional<DeviceStore> store;
   SensorDriver driver;
-  std::optional<Rounds> rounds;
+  std::optional<CommitLoop> rounds;
   std::uint64_t seq = 0;
 };
 
-TEST_F(RoundsTest, Law2_ARefusedPolicyRefusesNobodyWhoFitsTheOneInForce) {
+TEST_F(CommitLoopTest, Law2_ARefusedPolicyRefusesNobodyWhoFitsTheOneInForce) {
   one(kA, {PolicySync{policy(kNet, 1)}, Associate{kNet, vm("v1", 1)}});
   one(kB, {PolicySync{policy(kNet, 1)}, Associate{kNet, vm("v2", 2)}});
   const auto answers =
@@ -91,14 +91,14 @@ TEST_F(RoundsTest, Law2_ARefusedPolicyRefusesNobodyWhoFitsTheOneInForce) {
   EXPECT_EQ(core.datapath_state().members.size(), 3U);
 }
 
-TEST_F(RoundsTest, ANewNetworkThatIsRefusedTakesItsVmsWithIt) {
+TEST_F(CommitLoopTest, ANewNetworkThatIsRefusedTakesItsVmsWithIt) {
   EXPECT_EQ(one(kA, {PolicySync{with_sensor(1)}, Associate{kNet, vm("v1", 1)}}),
             (std::vector<OperationResult>{kNoSensor, kNoSensor}));
   EXPECT_TRUE(core.networks().empty());
 }
 
 // The last claim went and the next came in one round, so that nothing was to change.
-TEST_F(RoundsTest, Law1_WhoBringsAPolicyAnewIsNotToldThatItIsInForce) {
+TEST_F(CommitLoopTest, Law1_WhoBringsAPolicyAnewIsNotToldThatItIsInForce) {
   driver.there = true;
   one(kA, {PolicySync{with_sensor(1)}});
   driver.there = false;

@@ -169,7 +169,7 @@ TEST_F(DeviceStoreTest, AFileOfTheFirstVersionIsTakenOverWithItsServersHeardJust
   const auto before = std::chrono::system_clock::now() - std::chrono::seconds(1);
   const auto servers = open().load().value().servers;
   EXPECT_EQ(servers.at("a@x").last, (Sequence{3, 14}));
-  EXPECT_GE(servers.at("a@x").heard, before);
+  EXPECT_GE(servers.at("a@x").last_seen, before);
 }
 
 // The second version had no checksums.
@@ -201,7 +201,7 @@ TEST_F(DeviceStoreTest, AFileOfTheThirdVersionIsTakenOverWithAllThatItHolds) {
   EXPECT_EQ(open().load().value().members.size(), 1U);
   EXPECT_TRUE(open().leases().value().empty());
   const std::set<Lease> leases{{mac(1), IpAddress::parse("10.0.0.1").value()}};
-  ASSERT_TRUE(open().keep_leases(leases));
+  ASSERT_TRUE(open().persist_leases(leases));
   EXPECT_EQ(open().leases().value(), leases);
 }
 
@@ -210,8 +210,8 @@ TEST_F(DeviceStoreTest, Law8_LeasesAreThereAfterReopeningUntilTheirVmChanges) {
   const auto address = [](const char* text) { return IpAddress::parse(text).value(); };
   const std::set<Lease> leases{
       {mac(1), address("10.0.0.1")}, {mac(1), address("10.0.0.2")}, {mac(2), address("10.0.0.3")}};
-  ASSERT_TRUE(open().keep_leases({{mac(3), address("10.0.0.9")}}));
-  ASSERT_TRUE(open().keep_leases(leases));
+  ASSERT_TRUE(open().persist_leases({{mac(3), address("10.0.0.9")}}));
+  ASSERT_TRUE(open().persist_leases(leases));
   EXPECT_EQ(open().leases().value(), leases);
   DeviceChanges removal;
   removal.members[{"a@x", {Vnid(4096), "v1"}}] = nullptr;
@@ -232,7 +232,7 @@ TEST_F(DeviceStoreTest, Law8_LeasesAreThereAfterReopeningUntilTheirVmChanges) {
 
 TEST_F(DeviceStoreTest, Law8_ADamagedLeaseIsTold) {
   fill();
-  ASSERT_TRUE(open().keep_leases({{mac(1), IpAddress::parse("10.0.0.1").value()}}));
+  ASSERT_TRUE(open().persist_leases({{mac(1), IpAddress::parse("10.0.0.1").value()}}));
   execute("UPDATE lease SET address='10.0.0.2'");
   const auto leases = open().leases();
   ASSERT_FALSE(leases.has_value());

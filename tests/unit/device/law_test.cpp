@@ -115,7 +115,7 @@ TEST_F(LawTest, Law2_RefusedForAMacOrAVmOfSomebodyElse) {
   refused(kB, Associate{kOther, vm("v1", 1)}, Code::vm_conflict, {.against = "vm 4096/v1"});
   refused(kB, Associate{kNet, vm("v1", 1)}, Code::vm_conflict, {.against = "of server " + kA});
   Associate wrong_source{kNet, vm("v1", 1)};
-  wrong_source.from = Jid::parse(servers()[2]).value();
+  wrong_source.from = PeerId(servers()[2]);
   refused(kB, wrong_source, Code::vm_conflict, {.against = "of server " + kA});
 }
 

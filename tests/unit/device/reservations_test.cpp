@@ -128,7 +128,7 @@ TEST_F(LeaseTest, AnAuditIsWrittenOnlyIfHalfOfTheTimeOutIsOver) {
   (void)core.synced(kB, kStart + kTimeout);
   EXPECT_TRUE(core.changes().empty()) << "it has no reservation";
   (void)core.synced(kA, kStart + kTimeout / 2);
-  EXPECT_EQ(core.changes().servers.at(kA).heard, kStart + kTimeout / 2);
+  EXPECT_EQ(core.changes().servers.at(kA).last_seen, kStart + kTimeout / 2);
   EXPECT_EQ(core.changes().servers.at(kA).last, (Sequence{1, seq})) << "the fence stays";
 }
 

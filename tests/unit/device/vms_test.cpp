@@ -29,7 +29,7 @@ class VmsTest : public ::testing::Test {
   }
   static Operation from(const ServerName& source, VmPtr vm) {
     Associate out{kNet, std::move(vm)};
-    out.from = Jid::parse(source + "/server-agent").value();
+    out.from = PeerId(source + "/server-agent");
     return out;
   }
   std::uint64_t used(const std::string& capacity) {

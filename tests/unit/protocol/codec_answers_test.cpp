@@ -2,6 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/protocol/codec.h"
+#include "common/xmpp/jid.h"
 #include "common/protocol/xml_text.h"
 #include "tests/support/generators.h"
 
@@ -31,7 +32,7 @@ Batch batch_of(std::size_t operations, Sequence sequence = {1, 1}) {
 RC_GTEST_PROP(AnswerCodec, TheAnswerToABatchIsTheSameAfterTheWire, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(1, 40);
   const BatchAnswer answer{*any_sequence(), *any_results(count)};
-  const auto read = parse_answer(sent(to_element(answer)), batch_of(count, answer.sequence));
+  const auto read = parse_answer(sent(to_element(answer)), batch_of(count, answer.sequence), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   RC_ASSERT(std::get<BatchAnswer>(*read).sequence == answer.sequence);
   RC_ASSERT(std::get<BatchAnswer>(*read).results == answer.results);
@@ -39,8 +40,8 @@ RC_GTEST_PROP(AnswerCodec, TheAnswerToABatchIsTheSameAfterTheWire, ()) {
 
 RC_GTEST_PROP(AnswerCodec, RootsAreTheSameAfterTheWire, ()) {
   const Sha256 root = *any_digest();
-  const auto hello = parse_answer(sent(to_element(HelloAnswer{root})), Hello{});
-  const auto synced = parse_answer(sent(to_element(SyncedAnswer{root})), Synced{});
+  const auto hello = parse_answer(sent(to_element(HelloAnswer{root})), Hello{}, xmpp::parse_peer);
+  const auto synced = parse_answer(sent(to_element(SyncedAnswer{root})), Synced{}, xmpp::parse_peer);
   RC_ASSERT(hello.has_value());
   RC_ASSERT(synced.has_value());
   RC_ASSERT(std::get<HelloAnswer>(*hello).root == root);
@@ -96,7 +97,7 @@ RC_GTEST_PROP(AnswerCodec, NodesAreTheSameAfterTheWire, ()) {
     answer.nodes.emplace_back(VmNode{absent, "a", false, {}, std::vector<VmPtr>{}});
   }
 
-  const auto read = parse_answer(sent(to_element(answer)), request);
+  const auto read = parse_answer(sent(to_element(answer)), request, xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   const auto& nodes = std::get<CompareAnswer>(*read).nodes;
   RC_ASSERT(nodes.size() == answer.nodes.size());
@@ -134,7 +135,7 @@ RC_GTEST_PROP(AnswerCodec, TheAnswerBetweenServersIsTheSameAfterTheWire, ()) {
 std::string refusal(const std::string& xml, const Request& request) {
   const auto element = parse_xml(xml);
   if (!element) return "not well-formed";
-  const auto answer = parse_answer(*element, request);
+  const auto answer = parse_answer(*element, request, xmpp::parse_peer);
   return answer ? "accepted" : answer.error().text;
 }
 
@@ -202,7 +203,7 @@ TEST(AnswerCodec, ARefusalOfAnUnknownConditionIsStillARefusal) {
              "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><from-the-future x='1'/>"
              "</error></refused>"));
   ASSERT_TRUE(element.has_value());
-  const auto read = parse_answer(*element, batch_of(1));
+  const auto read = parse_answer(*element, batch_of(1), xmpp::parse_peer);
   ASSERT_TRUE(read.has_value());
   EXPECT_TRUE(std::get<BatchAnswer>(*read).results[0].has_value());
 }
@@ -215,7 +216,7 @@ TEST(AnswerCodec, EqualRefusalsShareAnElementAndStayTheSame) {
   EXPECT_EQ(*element.children[1].attribute("operations"), "1 3-4");
   Batch request = batch_of(4);
   request.sequence = sent.sequence;
-  const auto read = parse_answer(element, request);
+  const auto read = parse_answer(element, request, xmpp::parse_peer);
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(std::get<BatchAnswer>(*read).results, sent.results);
 }
@@ -233,7 +234,7 @@ TEST(AnswerCodec, HoweverMuchIsRefusedTheAnswerStaysBelow48KiB) {
     Batch request = batch_of(512);
     request.sequence = {1, 1};
     return request;
-  }());
+  }(), xmpp::parse_peer);
   ASSERT_TRUE(read.has_value());
   for (const OperationResult& result : std::get<BatchAnswer>(*read).results) {
     ASSERT_TRUE(result.has_value());

@@ -2,6 +2,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/protocol/codec.h"
+#include "common/xmpp/jid.h"
 #include "common/protocol/xml_text.h"
 #include "tests/support/generators.h"
 
@@ -51,7 +52,7 @@ void assert_same(const Operation& a, const Operation& b) {
 
 RC_GTEST_PROP(RequestCodec, ABatchIsTheSameAfterTheWire, ()) {
   const Batch batch = *any_batch();
-  const auto read = parse_request(sent(to_element(batch)));
+  const auto read = parse_request(sent(to_element(batch)), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   const auto& other = std::get<Batch>(*read);
   RC_ASSERT(other.sequence == batch.sequence);
@@ -63,14 +64,14 @@ RC_GTEST_PROP(RequestCodec, ABatchIsTheSameAfterTheWire, ()) {
 
 RC_GTEST_PROP(RequestCodec, AHelloIsTheSameAfterTheWire, ()) {
   const Hello hello{*any_sequence()};
-  const auto read = parse_request(sent(to_element(hello)));
+  const auto read = parse_request(sent(to_element(hello)), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   RC_ASSERT(std::get<Hello>(*read).sequence == hello.sequence);
 }
 
 RC_GTEST_PROP(RequestCodec, TheEndMarkIsTheSameAfterTheWire, ()) {
   const Synced synced{*any_digest()};
-  const auto read = parse_request(sent(to_element(synced)));
+  const auto read = parse_request(sent(to_element(synced)), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   RC_ASSERT(std::get<Synced>(*read).root == synced.root);
 }
@@ -87,7 +88,7 @@ RC_GTEST_PROP(RequestCodec, AQuestionForNodesIsTheSameAfterTheWire, ()) {
       compare.nodes.push_back({{}, vnid_path(*any_vnid()).substr(0, digits)});
     }
   }
-  const auto read = parse_request(sent(to_element(compare)));
+  const auto read = parse_request(sent(to_element(compare)), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   const auto& nodes = std::get<Compare>(*read).nodes;
   RC_ASSERT(nodes.size() == compare.nodes.size());
@@ -120,7 +121,7 @@ RC_GTEST_PROP(RequestCodec, EncodedBytesAreWhatTheWireTakes, ()) {
 std::string refusal(const std::string& xml) {
   const auto element = parse_xml(xml);
   if (!element) return "not well-formed";
-  const auto request = parse_request(*element);
+  const auto request = parse_request(*element, xmpp::parse_peer);
   return request ? "accepted" : request.error().text;
 }
 

@@ -11,8 +11,8 @@ using testing::policy;
 using testing::vm;
 
 const Vnid kNet(4096);
-const Jid kOne = jid("d1@x/device-agent");
-const Jid kTwo = jid("d2@x/device-agent");
+const PeerId kOne = jid("d1@x/device-agent");
+const PeerId kTwo = jid("d2@x/device-agent");
 
 class CommandsTest : public ::testing::Test {
  protected:
@@ -37,8 +37,8 @@ class CommandsTest : public ::testing::Test {
       EXPECT_EQ(receipt.delivery, Delivery::enforced) << receipt.device.text();
     }
   }
-  const DeviceView& on(const Jid& device) { return talk.devices.at(device).view(talk.name); }
-  void limit(const Jid& device) {
+  const DeviceView& on(const PeerId& device) { return talk.devices.at(device).view(talk.name); }
+  void limit(const PeerId& device) {
     talk.devices.at(device) = device::DeviceCore(testing::limits());
     talk.core.device_available(device);
     talk.run();
@@ -133,7 +133,7 @@ TEST_F(CommandsTest, CreateVm) {
 }
 
 TEST_F(CommandsTest, Law2_AVmThatEveryDeviceRefusesIsTakenBackAndTheAnnouncementStays) {
-  for (const Jid& device : {kOne, kTwo}) {
+  for (const PeerId& device : {kOne, kTwo}) {
     auto options = testing::limits();
     options.capacity.vms = 0;
     talk.devices.at(device) = device::DeviceCore(options);

@@ -12,8 +12,8 @@
 
 namespace tenet::server {
 
-inline Jid jid(const std::string& text) {
-  return *Jid::parse(text);
+inline PeerId jid(const std::string& text) {
+  return PeerId(text);
 }
 
 // What a device agent answers; the error that its shell would send for a whole request.

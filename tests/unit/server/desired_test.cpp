@@ -12,8 +12,8 @@ using namespace tenet::testing;
 
 const Vnid kNet(1);
 const Vnid kOther(2);
-const DeviceName kOne = Jid::parse("d1@x/device-agent").value();
-const DeviceName kTwo = Jid::parse("d2@x/device-agent").value();
+const DeviceName kOne = PeerId("d1@x/device-agent");
+const DeviceName kTwo = PeerId("d2@x/device-agent");
 
 class DesiredTest : public ::testing::Test {
  protected:
@@ -62,7 +62,7 @@ TEST_F(DesiredTest, AMacConflictsInTheVnidOrOnASharedDevice) {
 }
 
 TEST_F(DesiredTest, ATakeoverEndsDeviceByDevice) {
-  const Jid source = Jid::parse("b@x/server-agent").value();
+  const PeerId source = PeerId("b@x/server-agent");
   const auto takeover = std::make_shared<const Takeover>(Takeover{source, {kOne, kTwo}});
   desired.put_vm(kNet, {vm("v1", 1), {kOne, kTwo}, takeover});
   const PlacedVm* placed = desired.end_takeover(kNet, "v1", kOne);

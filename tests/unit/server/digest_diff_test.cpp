@@ -19,7 +19,7 @@ struct Cost {
 // Walks from a belief to what the device has, and returns what that cost.
 Cost walk(const DeviceView& belief, const DeviceView& truth) {
   device::DeviceCore unused({});
-  SyncWalk walk(belief);
+  DigestDiff walk(belief);
   walk.start(digest(truth));
   Cost cost;
   const NetworkTree networks(truth);
@@ -38,7 +38,7 @@ Cost walk(const DeviceView& belief, const DeviceView& truth) {
     ++cost.questions;
     cost.nodes += question->nodes.size();
     EXPECT_LE(question->nodes.size(), Compare::kMaxNodes);
-    if (!walk.absorb(answer)) {
+    if (!walk.apply_answer(answer)) {
       ADD_FAILURE() << "an honest answer was refused";
       break;
     }
@@ -80,24 +80,24 @@ DeviceView numbered(std::size_t networks, std::size_t vms) {
   return out;
 }
 
-TEST(SyncWalkTest, Law6_FromAnyBeliefToExactlyWhatTheDeviceHas) {
+TEST(DigestDiffTest, Law6_FromAnyBeliefToExactlyWhatTheDeviceHas) {
   for (const std::uint64_t seed : seeds(150)) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
-    const DeviceView belief = random_view(random);
+    const DeviceView assumed = random_view(random);
     walk(belief, random_view(random));
     walk({}, belief);
     walk(belief, {});
   }
 }
 
-TEST(SyncWalkTest, Law6_EqualRootsCostNothing) {
+TEST(DigestDiffTest, Law6_EqualRootsCostNothing) {
   const DeviceView view = numbered(50, 3);
   EXPECT_EQ(walk(view, view).questions, 0U);
 }
 
-TEST(SyncWalkTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
-  const DeviceView belief = numbered(10'000, 1);
+TEST(DigestDiffTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
+  const DeviceView assumed = numbered(10'000, 1);
   DeviceView truth = belief;
   truth[Vnid(1234)].vms.put(vm("vm-0", 77));
   EXPECT_LE(walk(belief, truth).nodes, 6U);
@@ -107,8 +107,8 @@ TEST(SyncWalkTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
   EXPECT_LE(walk(truth, belief).nodes, 6U);
 }
 
-TEST(SyncWalkTest, Law6_OneOfTenThousandVmsOfANetworkCostsAFewNodes) {
-  const DeviceView belief = numbered(1, 10'000);
+TEST(DigestDiffTest, Law6_OneOfTenThousandVmsOfANetworkCostsAFewNodes) {
+  const DeviceView assumed = numbered(1, 10'000);
   DeviceView truth = belief;
   truth[Vnid(0)].vms.put(vm("vm-77", 77, VmState::pre_associated));
   EXPECT_LE(walk(belief, truth).nodes, 6U);
@@ -117,16 +117,16 @@ TEST(SyncWalkTest, Law6_OneOfTenThousandVmsOfANetworkCostsAFewNodes) {
   EXPECT_LE(walk(belief, truth).nodes, 6U);
 }
 
-TEST(SyncWalkTest, ChildrenOfOtherNodesAreRefused) {
+TEST(DigestDiffTest, ChildrenOfOtherNodesAreRefused) {
   for (const char* child : {"", "0a", "00", "1"}) {
-    SyncWalk walk(numbered(3, 0));
+    DigestDiff walk(numbered(3, 0));
     walk.start(Sha256::of("other"));
     ASSERT_TRUE(walk.next().has_value());
     const NetworkNode root{"", std::vector<ChildDigest>{{"0", Sha256::of("x")}}};
-    ASSERT_TRUE(walk.absorb({{root}}));
+    ASSERT_TRUE(walk.apply_answer({{root}}));
     ASSERT_EQ(walk.next()->nodes.at(0).path, "0");
     const NetworkNode node{"0", std::vector<ChildDigest>{{child, Sha256::of("x")}}};
-    const auto absorbed = walk.absorb({{node}});
+    const auto absorbed = walk.apply_answer({{node}});
     if (std::string_view(child) == "0a" || std::string_view(child) == "00") {
       EXPECT_TRUE(absorbed.has_value());
     } else {
@@ -138,8 +138,8 @@ TEST(SyncWalkTest, ChildrenOfOtherNodesAreRefused) {
 
 // A device that invents a difference in every node: each question is wire-valid, and each answer
 // brings sixteen more, down to 64 digits.
-TEST(SyncWalkTest, Law6_AnInventedTreeIsGivenUp) {
-  SyncWalk walk({});
+TEST(DigestDiffTest, Law6_AnInventedTreeIsGivenUp) {
+  DigestDiff walk({});
   walk.start(Sha256::of("other"));
   std::size_t questions = 0;
   for (; questions < 5'000; ++questions) {
@@ -158,7 +158,7 @@ TEST(SyncWalkTest, Law6_AnInventedTreeIsGivenUp) {
       }
       answer.nodes.emplace_back(VmNode{Vnid(1), query.path, true, {1, Sha256()}, children});
     }
-    if (!walk.absorb(answer)) break;
+    if (!walk.apply_answer(answer)) break;
   }
   EXPECT_LT(questions, 5'000U);
 }

@@ -10,7 +10,7 @@ using testing::policy;
 using testing::vm;
 
 const Vnid kNet(4096);
-const Jid kSource = jid("b@x.example/server-agent");
+const PeerId kSource = jid("b@x.example/server-agent");
 
 class MigrationTest : public ::testing::Test {
  protected:

@@ -165,7 +165,7 @@ TEST(PlanTest, WhereTheVmComesFromIsSaid) {
   const Vnid vnid(1);
   Wanted wanted;
   wanted[vnid].policy = policy(vnid, 1);
-  wanted[vnid].vms["v1"] = {vm("v1", 1), Jid::parse("b@x/server-agent").value()};
+  wanted[vnid].vms["v1"] = {vm("v1", 1), PeerId("b@x/server-agent")};
   EXPECT_EQ(std::get<Associate>(plan(wanted, {}).at(1)).from->text(), "b@x/server-agent");
 }
 

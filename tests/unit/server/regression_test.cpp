@@ -11,8 +11,8 @@ using testing::policy;
 using testing::vm;
 
 const Vnid kNet(4096);
-const Jid kOne = jid("d1@x/device-agent");
-const Jid kTwo = jid("d2@x/device-agent");
+const PeerId kOne = jid("d1@x/device-agent");
+const PeerId kTwo = jid("d2@x/device-agent");
 
 // The key of a VM whose policy was refused was dropped; when the device took the policy later,
 // nobody remembered the VM. Here the policy fills a batch, so that the VM waits for the next one.
@@ -111,8 +111,8 @@ TEST(ServerRegression, Law2_ABatchWithARemovalThatIsInvalidAsAWholeIsNotRepeated
 
 // It waited for an audit, although its policy had become another one.
 TEST(ServerRegression, Law6_AVmThatItsPolicyKeptOutComesWithTheNextPolicy) {
-  const Jid one = jid("d1@x/device-agent");
-  const Jid two = jid("d2@x/device-agent");
+  const PeerId one = jid("d1@x/device-agent");
+  const PeerId two = jid("d2@x/device-agent");
   Conversation talk({one, two});
   talk.go_online();
   talk.command(CreateNetwork{policy(kNet, 1)});

@@ -55,9 +55,9 @@ class ServerStoreTest : public ::testing::Test {
   }
 
   const Vnid net{4096, 3};
-  const DeviceName one = Jid::parse("d1@x/device agent").value();
-  const DeviceName two = Jid::parse("d2@x/device-agent").value();
-  const Jid source = Jid::parse("b@x/server-agent").value();
+  const DeviceName one = PeerId("d1@x/device agent");
+  const DeviceName two = PeerId("d2@x/device-agent");
+  const PeerId source = PeerId("b@x/server-agent");
   const std::shared_ptr<const Takeover> takeover =
       std::make_shared<const Takeover>(Takeover{source, {one}});
   std::filesystem::path folder =

@@ -82,7 +82,7 @@ Result<std::vector<Lease>> LinuxDriver::leases() {
   return out;
 }
 
-void LinuxDriver::remember(const std::set<Lease>& leases) {
+void LinuxDriver::seed_leases(const std::set<Lease>& leases) {
   std::vector<nft::Element> elements;
   elements.reserve(leases.size());
   for (const Lease& lease : leases) {

@@ -46,7 +46,7 @@ class LinuxDriver : public Driver {
   std::vector<DriverRefusal> take_back(const DatapathDelta& delta) override;
   Result<std::vector<Lease>> leases() override;
   void guard() override;
-  void remember(const std::set<Lease>& leases) override;
+  void seed_leases(const std::set<Lease>& leases) override;
   void watch(const std::function<void()>& drifted) override;
 
  private:

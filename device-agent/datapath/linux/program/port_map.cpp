@@ -114,7 +114,7 @@ void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::s
                     std::vector<DriverRefusal>& out) const {
   const std::string& port = vm.port;
   const auto refuse = [&](Code code, std::string text, std::string against) {
-    const std::string entry = "vm " + device::text(key) + (port.empty() ? "" : " port " + port);
+    const std::string entry = "vm " + tenet::text(key) + (port.empty() ? "" : " port " + port);
     out.push_back({key, {code, std::move(text), {.entry = entry, .against = std::move(against)}}});
   };
   if (port.empty()) {

@@ -10,7 +10,7 @@
 #include "common/core/element.h"
 #include "common/core/error.h"
 
-namespace tenet::protocol {
+namespace tenet::xmpp {
 
 struct FormField {
   std::string var;
@@ -40,4 +40,4 @@ Result<Form> parse_form(const Element& element);
 using FormValues = std::map<std::string, std::vector<std::string>, std::less<>>;
 FormValues values_of(const Form& form);
 
-}  // namespace tenet::protocol
+}  // namespace tenet::xmpp

@@ -8,8 +8,9 @@
 #include <string_view>
 
 #include "common/core/error.h"
+#include "common/core/peer_id.h"
 
-namespace tenet {
+namespace tenet::xmpp {
 
 class Jid {
  public:
@@ -46,4 +47,11 @@ class Jid {
   std::shared_ptr<const Parts> parts_;  // copies share them; nullptr: all are empty
 };
 
-}  // namespace tenet
+// The peer with that address, and the account that it belongs to.
+PeerId peer_id(const Jid& jid);
+PeerId account_id(const Jid& jid);
+// The same of a text. Errors: as Jid::parse.
+Result<PeerId> parse_peer(std::string_view text);
+Result<PeerId> parse_account(std::string_view text);
+
+}  // namespace tenet::xmpp

@@ -1,8 +1,8 @@
-#include "common/core/jid.h"
+#include "common/xmpp/jid.h"
 
 #include <algorithm>
 
-namespace tenet {
+namespace tenet::xmpp {
 namespace {
 
 std::string fold(std::string_view text) {
@@ -79,4 +79,20 @@ std::string Jid::text() const {
   return out;
 }
 
-}  // namespace tenet
+PeerId peer_id(const Jid& jid) {
+  return PeerId(jid.text());
+}
+
+PeerId account_id(const Jid& jid) {
+  return PeerId(jid.bare().text());
+}
+
+Result<PeerId> parse_peer(std::string_view text) {
+  return Jid::parse(text).map(peer_id);
+}
+
+Result<PeerId> parse_account(std::string_view text) {
+  return Jid::parse(text).map(account_id);
+}
+
+}  // namespace tenet::xmpp

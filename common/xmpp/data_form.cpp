@@ -1,12 +1,12 @@
-#include "common/protocol/data_form.h"
+#include "common/xmpp/data_form.h"
 
 #include "common/protocol/names.h"
 
-namespace tenet::protocol {
+namespace tenet::xmpp {
 namespace {
 
 Element make(std::string_view name) {
-  return Element{std::string(name), std::string(kDataFormsNamespace)};
+  return Element{std::string(name), std::string(protocol::kDataFormsNamespace)};
 }
 
 void add_text(Element& parent, std::string_view name, const std::string& text) {
@@ -73,7 +73,7 @@ Element to_element(const Form& form) {
 }
 
 Result<Form> parse_form(const Element& element) {
-  if (element.name != "x" || element.xmlns != kDataFormsNamespace) {
+  if (element.name != "x" || element.xmlns != protocol::kDataFormsNamespace) {
     return fail(Code::invalid, "the element " + element.name + " is no data form",
                 {.entry = element.name});
   }
@@ -114,4 +114,4 @@ FormValues values_of(const Form& form) {
   return out;
 }
 
-}  // namespace tenet::protocol
+}  // namespace tenet::xmpp

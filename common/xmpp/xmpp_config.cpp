@@ -1,12 +1,14 @@
-#include "common/runtime/agent_config.h"
+#include "common/xmpp/xmpp_config.h"
 
 #include <algorithm>
 #include <fstream>
 
 #include "common/core/text.h"
 
-namespace tenet::runtime {
+namespace tenet::xmpp {
 namespace {
+
+using runtime::Section;
 
 const std::vector<std::string> kTlsModes{"starttls", "direct", "plaintext"};
 
@@ -38,7 +40,7 @@ std::string read_path(Section& section, std::string_view key) {
 
 }  // namespace
 
-void read_connection(Section& section, xmpp::SessionOptions& out) {
+void read_connection(Section& section, SessionOptions& out) {
   for (Section& broker : section.tables("brokers")) {
     net::Broker b;
     b.host = broker.required_text("host");
@@ -65,8 +67,8 @@ void read_connection(Section& section, xmpp::SessionOptions& out) {
   }
 }
 
-xmpp::SessionOptions read_xmpp(Section section, const std::string& resource) {
-  xmpp::SessionOptions out;
+SessionOptions read_xmpp(Section section, const std::string& resource) {
+  SessionOptions out;
   const std::string name = section.required_text("jid");
   const std::string own_resource = section.text("resource", resource);
   if (!name.empty()) {
@@ -87,31 +89,22 @@ xmpp::SessionOptions read_xmpp(Section section, const std::string& resource) {
   return out;
 }
 
-log::Options read_log(Section section) {
-  log::Options out;
-  out.level = *log::level_of(
-      section.choice("level", {"trace", "debug", "info", "warning", "error"}, "info"));
-  out.json = section.choice("format", {"text", "json"}, "text") == "json";
-  out.file = section.text("file");
-  return out;
-}
-
-std::set<Jid> read_operators(Section& section, std::string_view key) {
-  std::set<Jid> out;
+std::set<PeerId> read_accounts(Section& section, std::string_view key) {
+  std::set<PeerId> out;
   for (const std::string& name : section.texts(key)) {
     auto jid = Jid::parse(name);
     if (!jid || !jid->is_bare()) {
       section.problem(key,
                       jid ? "'" + name + "' has a resource; write user@domain" : jid.error().text);
     } else {
-      out.insert(*jid);
+      out.insert(peer_id(*jid));
     }
   }
   return out;
 }
 
-std::vector<Jid> read_peers(Section& root, std::string_view key, const std::string& resource) {
-  std::vector<Jid> out;
+std::vector<PeerId> read_peers(Section& root, std::string_view key, const std::string& resource) {
+  std::vector<PeerId> out;
   for (Section& peer : root.tables(key)) {
     const std::string name = peer.required_text("jid");
     if (name.empty()) continue;
@@ -120,7 +113,7 @@ std::vector<Jid> read_peers(Section& root, std::string_view key, const std::stri
       peer.problem("jid", jid.error().text);
       continue;
     }
-    const Jid full = jid->is_bare() ? jid->with_resource(resource) : *jid;
+    const PeerId full = peer_id(jid->is_bare() ? jid->with_resource(resource) : *jid);
     if (std::find(out.begin(), out.end(), full) != out.end()) {
       peer.problem("jid", full.text() + " is there twice");
       continue;
@@ -130,4 +123,4 @@ std::vector<Jid> read_peers(Section& root, std::string_view key, const std::stri
   return out;
 }
 
-}  // namespace tenet::runtime
+}  // namespace tenet::xmpp

@@ -1,4 +1,4 @@
-#include "common/protocol/data_form.h"
+#include "common/xmpp/data_form.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -6,7 +6,7 @@
 #include "common/protocol/xml_text.h"
 #include "tests/support/generators.h"
 
-namespace tenet::protocol {
+namespace tenet::xmpp {
 namespace {
 
 namespace gen = rc::gen;
@@ -111,4 +111,4 @@ TEST(DataForm, CellsStandUnderTheirColumns) {
 }
 
 }  // namespace
-}  // namespace tenet::protocol
+}  // namespace tenet::xmpp

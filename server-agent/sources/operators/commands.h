@@ -1,11 +1,11 @@
-// The server agent's ad-hoc commands: one row each.
+// The commands that operators have on a server agent: one row each.
 #pragma once
 
 #include <functional>
 #include <string>
 #include <vector>
 
-#include "common/xmpp/adhoc.h"
+#include "common/command/command.h"
 #include "server-agent/core/server_core.h"
 
 namespace tenet::server {
@@ -15,6 +15,7 @@ using CommandReply = std::function<void(const CommandResult&)>;
 using SubmitCommand = std::function<void(Command, const std::string& what, CommandReply)>;
 
 // The commands read `core`, which must outlive them.
-std::vector<xmpp::AdhocCommand> server_commands(const ServerCore& core, SubmitCommand submit);
+std::vector<command::Command> operator_commands(const ServerCore& core,
+                                                const SubmitCommand& submit);
 
 }  // namespace tenet::server
