@@ -52,18 +52,18 @@ void Usage::remove_bandwidth(const std::string& port, Sum rate) {
   if (used->second == 0) bandwidth_.erase(used);
 }
 
-void Usage::add(const std::vector<Intent>& intents, const Holders& holders) {
+void Usage::add(const std::vector<Intent>& intents, const VmCountByPort& vms_by_port) {
   ++networks_;
   if (const Filter* filter = find_intent<Filter>(intents)) acl_entries_ += filter->rules.size();
   const Segment* segment = find_intent<Segment>(intents);
   if (segment != nullptr && segment->group) ++groups_[*segment->group];
-  for (const auto& [port, count] : holders) {
+  for (const auto& [port, count] : vms_by_port) {
     vms_ += count;
     add_bandwidth(port, Sum(count) * reserved(intents));
   }
 }
 
-void Usage::remove(const std::vector<Intent>& intents, const Holders& holders) {
+void Usage::remove(const std::vector<Intent>& intents, const VmCountByPort& vms_by_port) {
   --networks_;
   if (const Filter* filter = find_intent<Filter>(intents)) acl_entries_ -= filter->rules.size();
   const Segment* segment = find_intent<Segment>(intents);
@@ -71,7 +71,7 @@ void Usage::remove(const std::vector<Intent>& intents, const Holders& holders) {
     const auto group = groups_.find(*segment->group);
     if (--group->second == 0) groups_.erase(group);
   }
-  for (const auto& [port, count] : holders) {
+  for (const auto& [port, count] : vms_by_port) {
     vms_ -= count;
     remove_bandwidth(port, Sum(count) * reserved(intents));
   }

@@ -33,7 +33,7 @@ struct Capacity {
 };
 
 // How many VMs hold resources, by port.
-using Holders = std::map<std::string, std::uint64_t, std::less<>>;
+using VmCountByPort = std::map<std::string, std::uint64_t, std::less<>>;
 
 // What is granted. A sum over networks; adding and removing are exact inverses.
 class Usage {
@@ -41,8 +41,8 @@ class Usage {
   // Wide enough for the sum of any number of rates.
   __extension__ using Sum = unsigned __int128;
 
-  void add(const std::vector<Intent>& intents, const Holders& holders);
-  void remove(const std::vector<Intent>& intents, const Holders& holders);
+  void add(const std::vector<Intent>& intents, const VmCountByPort& vms_by_port);
+  void remove(const std::vector<Intent>& intents, const VmCountByPort& vms_by_port);
   // One VM more, or one less, of a network that is in the sum.
   void add_vm(const std::vector<Intent>& intents, const std::string& port);
   void remove_vm(const std::vector<Intent>& intents, const std::string& port);

@@ -85,7 +85,7 @@ std::set<std::string> DeviceCore::ports_of(const Operation& operation) const {
                               (associate != nullptr && associate->policy);
   const auto network = networks_.find(operation_vnid(operation));
   if (changes_policy && network != networks_.end()) {
-    for (const auto& [port, count] : network->second.holders) out.insert(port);
+    for (const auto& [port, count] : network->second.vms_by_port) out.insert(port);
   }
   return out;
 }
@@ -380,7 +380,7 @@ void DeviceCore::put_policy(Vnid vnid, const PolicyPtr& policy) {
     return segment == nullptr ? std::nullopt : std::optional(segment->vni);
   };
   if (const auto found = networks_.find(vnid); found != networks_.end()) {
-    usage_.remove(found->second.intents, found->second.holders);
+    usage_.remove(found->second.intents, found->second.vms_by_port);
     if (const auto vni = segment_of(found->second)) segments_.erase(*vni);
   }
   if (!policy) {
@@ -390,7 +390,7 @@ void DeviceCore::put_policy(Vnid vnid, const PolicyPtr& policy) {
   Network& network = networks_[vnid];
   network.policy = policy;
   network.intents = policy->compile();
-  usage_.add(network.intents, network.holders);
+  usage_.add(network.intents, network.vms_by_port);
   if (const auto vni = segment_of(network)) segments_[*vni] = vnid;
   restamp(vnid);
 }
@@ -445,12 +445,12 @@ void DeviceCore::count_vm(Network& network, Vnid vnid, const VmPtr& shared, bool
   }
   if (!vm.holds_resources()) return;
   if (present) {
-    ++network.holders[vm.port];
+    ++network.vms_by_port[vm.port];
     usage_.add_vm(network.intents, vm.port);
     return;
   }
-  const auto holders = network.holders.find(vm.port.str());
-  if (--holders->second == 0) network.holders.erase(holders);
+  const auto vms_by_port = network.vms_by_port.find(vm.port.str());
+  if (--vms_by_port->second == 0) network.vms_by_port.erase(vms_by_port);
   usage_.remove_vm(network.intents, vm.port);
 }
 

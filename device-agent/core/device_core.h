@@ -69,7 +69,7 @@ class DeviceCore {
     PolicyPtr policy;
     std::vector<Intent> intents;
     std::set<ServerName> claims;  // law 7: never empty
-    Holders holders;
+    VmCountByPort vms_by_port;
   };
   struct Server {
     Contact contact;

@@ -68,7 +68,7 @@ class Desired {
                                                     const std::set<DeviceName>& devices) const;
 
   void put_network(Vnid vnid, PolicyPtr policy, DeviceSet devices, std::set<DeviceName> announced,
-                   Source source);
+                   Source source = Source::operators);
   // Preconditions: the network exists.
   void put_policy(Vnid vnid, PolicyPtr policy);
   void announce(Vnid vnid, const DeviceName& device);

@@ -53,7 +53,7 @@ void check_policy(const Policy& policy) {
 
 void check_operation(const Operation& operation) {
   const std::string sent = xmpp::to_xml(protocol::to_element(operation), protocol::kNamespace);
-  require(sent.size() <= protocol::encoded_bytes(operation), "an operation is as large as told",
+  require(sent.size() <= wire_bytes(operation), "an operation is as large as told",
           sent);
   require(!text(operation).empty(), "an operation has a text", sent);
   if (const auto* sync = std::get_if<PolicySync>(&operation)) check_policy(*sync->policy);

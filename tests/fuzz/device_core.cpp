@@ -44,7 +44,7 @@ Operation read_operation(Choices& choices) {
   if (kind == 2) return PolicyWithdraw{vnid};
   if (kind == 3) return Dissociate{vnid, pick(choices, vm_ids())};
   Associate out{vnid, read_vm(choices)};
-  if ((kind & 1) != 0) out.from = PeerId(pick(choices, servers()) + "/server-agent");
+  if ((kind & 1) != 0) out.from = pick(choices, servers());
   if ((kind & 2) != 0) out.policy = read_policy(choices, vnid);
   return out;
 }

@@ -46,7 +46,7 @@ ServerChanges wanted() {
   for (const Vnid vnid : vnids()) {
     out.networks[vnid] = {policy(vnid, 3, static_cast<Content>(++content)), {one, two}, {two}};
     PlacedVm placed{vm("v1", 10 + content), {one}};
-    const PeerId from = PeerId(servers()[1] + "/server-agent");
+    const PeerId from = servers()[1];
     placed.takeover = std::make_shared<const Takeover>(Takeover{from, {one}});
     out.vms[{vnid, "v1"}] = placed;
     out.vms[{vnid, "v2"}] = {vm("v2", 20 + content, VmState::pre_associated, true, "eth1"), {one}};

@@ -11,7 +11,7 @@ namespace tenet::load {
 inline bool enforced(const server::CommandResult& result) {
   return !result.error &&
          std::all_of(result.receipts.begin(), result.receipts.end(), [](const server::Receipt& r) {
-           return r.delivery == server::Delivery::enforced;
+           return r.status == server::ApplyStatus::enforced;
          });
 }
 

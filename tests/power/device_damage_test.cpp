@@ -75,7 +75,7 @@ TEST_F(DeviceDamageTest, Law8_TheErrorNamesTheRowAndWhatToDo) {
   {
     auto store = device::DeviceStore::open(path).value();
     ASSERT_TRUE(core.batch(
-        "a@x", {{1, 1}, {PolicySync{policy(vnid, 1)}, Associate{vnid, vm("web-1", 1)}}}, kStart));
+        PeerId("a@x"), {{1, 1}, {PolicySync{policy(vnid, 1)}, Associate{vnid, vm("web-1", 1)}}}, kStart));
     ASSERT_TRUE(store.write(core.changes()));
     ASSERT_TRUE(store.commit());
   }

@@ -116,7 +116,7 @@ std::string reopened_device_goes_on(const std::string& path, std::string& state)
     state = dump(core);
     Random random(1);
     const std::vector<Operation> more = crowd(random, long_policy(Vnid(6000), 1), 20);
-    const auto answer = core.batch("d@x.example", {{1, 1}, more}, kStart);
+    const auto answer = core.batch(PeerId("d@x.example"), {{1, 1}, more}, kStart);
     if (!answer) return answer.error().text;
     if (auto written = store->write(core.changes()); !written) return written.error().text;
     if (auto committed = store->commit(); !committed) return committed.error().text;

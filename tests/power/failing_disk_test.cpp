@@ -20,7 +20,7 @@ class FailingDiskTest : public ::testing::Test {
   static bool round(DeviceCore& core, DeviceStore& store, std::uint64_t seq) {
     Random random(seq);
     std::vector<Operation> all = crowd(random, long_policy(Vnid(8000), seq), 20);
-    EXPECT_TRUE(core.batch("a@x.example", {{100, seq}, all}, kStart));
+    EXPECT_TRUE(core.batch(PeerId("a@x.example"), {{100, seq}, all}, kStart));
     if (store.write(core.changes()) && store.commit()) {
       core.commit();
       return true;
@@ -71,7 +71,7 @@ TEST_F(FailingDiskTest, Law1And2_AFailureIsToldAndLeavesNoTrace) {
         DeviceCore wanted = core;
         Random random(2);
         std::vector<Operation> all = crowd(random, long_policy(Vnid(8000), 2), 20);
-        ASSERT_TRUE(wanted.batch("a@x.example", {{100, 2}, all}, kStart));
+        ASSERT_TRUE(wanted.batch(PeerId("a@x.example"), {{100, 2}, all}, kStart));
         // Its outcome is open, as that of what was on its way.
         may.push_back(dump(wanted));
       }

@@ -70,7 +70,7 @@ Command random_command(Random& random, const ServerCore& core) {
     server::MigrateIn in{vnid, some->id};
     in.mac = some->mac;
     in.devices = places;
-    in.from = PeerId("b@x.example/server-agent");
+    in.from = PeerId("b@x.example");
     return in;
   }
   if (turn < 90) return server::RemoveVm{vnid, some->id};

@@ -13,7 +13,7 @@ using device::DatapathState;
 using device::DeviceChanges;
 using device::DeviceCore;
 
-constexpr const char* kServer = "a@x";
+const PeerId kServer("a@x");
 constexpr Revision kRevisions = 3;
 constexpr WallTime kNow{};  // it stands still
 
@@ -98,7 +98,7 @@ RC_GTEST_PROP(DatapathProperty, Law9_StepByStepIsAsFromEmpty, ()) {
   DeviceChanges stored;
   std::uint64_t seq = 0;
   for (const Operation& operation : operations()) {
-    const std::string server = *rc::gen::element<std::string>("a@x", "b@x");
+    const PeerId server = *rc::gen::element(PeerId("a@x"), PeerId("b@x"));
     (void)device.batch(server, {{1, ++seq}, {operation}}, kNow);
     device::merge(stepped, device.datapath_delta());
     merge(stored, device.changes());

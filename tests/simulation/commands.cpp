@@ -28,8 +28,8 @@ Command random_command(Random& random, const Setting& setting, const ServerSide&
   if (!setting.migrations) {
     // A name and a MAC that no other server uses.
     Vm own = *vm;
-    own.id += "-" + side.name().local();
-    const std::size_t number = static_cast<std::size_t>(side.name().local().front()) - 'a';
+    own.id += "-" + side.name().text().substr(0, 1);
+    const std::size_t number = static_cast<std::size_t>(side.name().text().front()) - 'a';
     own.mac = testing::mac(4096 * number + std::hash<std::string>{}(vm->id + vnid.text()) % 4096);
     vm = std::make_shared<const Vm>(std::move(own));
   }
@@ -47,7 +47,7 @@ Command random_command(Random& random, const Setting& setting, const ServerSide&
   if (turn < 85) return RemoveVm{vnid, vm->id};
   if (turn < 96 && setting.migrations) {
     MigrateIn in{vnid, vm->id};
-    const PeerId other = PeerId(random.pick(testing::servers()) + "/server-agent");
+    const PeerId& other = random.pick(testing::servers());
     if (other != side.name()) in.from = other;
     if (random.chance(60)) in.mac = vm->mac;
     in.devices = devices;

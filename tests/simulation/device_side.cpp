@@ -7,7 +7,6 @@
 namespace tenet::simulation {
 
 using device::DeviceCore;
-using device::MemberKey;
 using device::ServerRequest;
 using testing::dump;
 
@@ -24,9 +23,9 @@ const Batch* batch_of(const ServerRequest& request) {
 }
 
 // The operations of the batches that were done, with who wanted them.
-std::vector<std::pair<std::string, Operation>> done(const std::vector<ServerRequest>& requests,
+std::vector<std::pair<PeerId, Operation>> done(const std::vector<ServerRequest>& requests,
                                                     const std::vector<Result<Answer>>& answers) {
-  std::vector<std::pair<std::string, Operation>> out;
+  std::vector<std::pair<PeerId, Operation>> out;
   for (std::size_t r = 0; r < requests.size(); ++r) {
     const Batch* batch = batch_of(requests[r]);
     if (batch == nullptr || !answers[r]) continue;
@@ -53,7 +52,7 @@ DeviceCore DeviceSide::reloaded() const {
   return out;
 }
 
-DeviceView DeviceSide::durable_view(const std::string& server) const {
+DeviceView DeviceSide::durable_view(const PeerId& server) const {
   return reloaded().view(server);
 }
 
@@ -153,13 +152,13 @@ void DeviceSide::check_order(const ServerRequest& request, const Result<Answer>&
 void DeviceSide::check_losses(const DeviceCore& before, const std::vector<ServerRequest>& requests,
                               const std::vector<Result<Answer>>& answers) {
   const auto operations = done(requests, answers);
-  const auto ended = [&](const std::string& server, Vnid vnid, const VmId* vm) {
+  const auto ended = [&](const PeerId& server, Vnid vnid, const VmId* vm) {
     return std::any_of(operations.begin(), operations.end(), [&](const auto& by) {
       const auto& [who, operation] = by;
       if (operation_vnid(operation) != vnid) return false;
       const auto* associate = std::get_if<Associate>(&operation);
       if (associate != nullptr) {
-        return associate->from && associate->from->bare().text() == server &&
+        return associate->from && *associate->from == server &&
                (vm == nullptr || associate->vm->id == *vm);
       }
       if (who != server) return false;
@@ -173,13 +172,13 @@ void DeviceSide::check_losses(const DeviceCore& before, const std::vector<Server
     for (const auto& [vnid, network] : record.view) {
       const auto has = now.find(vnid);
       if (has == now.end() && !ended(server, vnid, nullptr)) {
-        broken("law 7: the claim of " + server + " on " + vnid.text() + " went by itself");
+        broken("law 7: the claim of " + server.text() + " on " + vnid.text() + " went by itself");
       }
       for (const VmPtr& vm : network.vms) {
         const VmId& id = vm->id;
         const bool there = has != now.end() && has->second.vms.contains(id);
         if (!there && !ended(server, vnid, &id)) {
-          broken("law 5: " + tenet::device::text(MemberKey{vnid, id}) + " of " + server +
+          broken("law 5: " + tenet::text(MemberKey{vnid, id}) + " of " + server.text() +
                  " went by itself");
         }
       }

@@ -38,7 +38,7 @@ class DeviceSide {
   SimDriver& driver() { return driver_; }
   Disk& disk() { return store_.disk; }
   // What its store has: that is also what it says after a start.
-  DeviceView durable_view(const std::string& server) const;
+  DeviceView durable_view(const PeerId& server) const;
   std::string stored() const;
 
   void start();
@@ -77,7 +77,7 @@ class DeviceSide {
   SimDriver driver_;
   WallTime now_ = testing::kStart;
   std::unique_ptr<Process> process_;
-  std::map<std::string, Sequence> answered_;  // the last one, by server
+  std::map<PeerId, Sequence> answered_;  // the last one, by server
 };
 
 }  // namespace tenet::simulation

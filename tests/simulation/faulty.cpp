@@ -47,7 +47,7 @@ Result<void> SimStore::commit() {
   return {};
 }
 
-Result<void> SimWishStore::write(const server::ServerChanges& changes) {
+Result<void> SimDesiredStore::write(const server::ServerChanges& changes) {
   fuse_.burn();
   if (auto used = disk.use(); !used) return used;
   for (const auto& [vnid, row] : changes.networks) {
@@ -78,7 +78,7 @@ std::string dump(const Wishes& wishes) {
     out += "\n";
   }
   for (const auto& [key, placed] : wishes.vms) {
-    out += key.first.text() + "/" + key.second + " " + placed.vm->mac.text() + " " +
+    out += text(key) + " " + placed.vm->mac.text() + " " +
            std::string(state_name(placed.vm->state)) + " " + placed.vm->port.str();
     for (const auto& device : placed.devices) out += " " + device.text();
     const server::DeviceSet takeover =

@@ -57,14 +57,14 @@ class SimStore : public device::ChangeStore {
 // What the operators of a server want, as its store has it.
 struct Wishes {
   std::map<Vnid, server::ServerChanges::NetworkRow> networks;
-  std::map<std::pair<Vnid, VmId>, server::PlacedVm> vms;
+  std::map<MemberKey, server::PlacedVm> vms;
   std::uint64_t epoch = 0;
 };
 std::string dump(const Wishes& wishes);
 
-class SimWishStore : public server::WishStore {
+class SimDesiredStore : public server::DesiredStore {
  public:
-  explicit SimWishStore(Fuse& fuse) : fuse_(fuse) {}
+  explicit SimDesiredStore(Fuse& fuse) : fuse_(fuse) {}
   Result<void> write(const server::ServerChanges& changes) override;
   Wishes durable;
   Disk disk;

@@ -25,7 +25,7 @@ void ServerSide::start(ServerOptions options, std::uint64_t minimum_epoch) {
   for (const auto& [vnid, row] : store_.durable.networks) {
     desired.put_network(vnid, row.policy, row.devices, {});
   }
-  for (const auto& [key, placed] : store_.durable.vms) desired.put_vm(key.first, placed);
+  for (const auto& [key, placed] : store_.durable.vms) desired.put_vm(key.vnid, placed);
   for (const auto& [vnid, row] : store_.durable.networks) {
     for (const DeviceName& device : row.announced) desired.announce(vnid, device);
   }
@@ -104,7 +104,7 @@ void ServerSide::deadline_or_retry(std::uint64_t bits) {
     if (open_.contains(*command)) process_->core.command_deadline(*command);
   } else {
     const auto& [device, token] = std::get<1>(timer.what);
-    process_->core.device_retry(device, token);
+    process_->core.device_timer_expired(device, token);
   }
 }
 

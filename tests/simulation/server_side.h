@@ -47,7 +47,7 @@ class ServerSide {
 
  private:
   struct Process {
-    Process(server::ServerOptions options, server::Desired desired, SimWishStore& store)
+    Process(server::ServerOptions options, server::Desired desired, SimDesiredStore& store)
         : core(std::move(options), std::move(desired)), write_ahead(store) {}
     server::ServerCore core;
     server::WriteAhead write_ahead;
@@ -59,7 +59,7 @@ class ServerSide {
   std::vector<server::DeviceName> devices_;
   Verdict& verdict_;
   Fuse fuse_;
-  SimWishStore store_{fuse_};
+  SimDesiredStore store_{fuse_};
   std::vector<Wishes> backups_;
   std::unique_ptr<Process> process_;
   std::vector<server::Timer> timers_;

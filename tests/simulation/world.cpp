@@ -23,7 +23,7 @@ World::World(std::uint64_t seed, bool trace) : setting_(seed), tracing_(trace) {
     devices_.emplace_back(name, setting_.tight ? testing::limits() : testing::generous(), verdict_);
   }
   for (std::size_t s = 0; s < setting_.servers; ++s) {
-    servers_.emplace_back(PeerId(testing::servers()[s] + "/server-agent"), names, verdict_);
+    servers_.emplace_back(testing::servers()[s], names, verdict_);
   }
   for (std::size_t d = 0; d < setting_.devices; ++d) start_device(d);
   for (std::size_t s = 0; s < setting_.servers; ++s) start_server(s);

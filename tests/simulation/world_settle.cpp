@@ -95,7 +95,7 @@ std::string World::difference(std::size_t s, std::size_t d) {
   const DeviceName& device = devices_[d].name();
   const ServerCore& core = servers_[s].core();
   const DeviceLink& link = core.links().at(device);
-  const DeviceView& view = devices_[d].core().view(servers_[s].name().bare().text());
+  const DeviceView& view = devices_[d].core().view(servers_[s].name());
   if (!link.synchronized()) return "is " + std::string(link.state());
   if (testing::dump(link.acknowledged()) != testing::dump(view)) {
     return "believes\n" + testing::dump(link.acknowledged()) + "and the device has\n" +
@@ -107,20 +107,20 @@ std::string World::difference(std::size_t s, std::size_t d) {
     for (const VmPtr& vm : network.vms) {
       const PlacedVm* placed = core.desired().find(vnid, vm->id);
       if (placed == nullptr || !placed->devices.contains(device)) {
-        return "still has " + key_text({vnid, vm->id});
+        return "still has " + object_text({vnid, vm->id});
       }
     }
   }
-  const auto open = [&](const Key& key) {
-    const Delivery delivery = link.delivery(key, core.desired(), nullptr);
-    return delivery != Delivery::enforced && delivery != Delivery::refused;
+  const auto open = [&](const MemberKey& key) {
+    const ApplyStatus status = link.status(key, core.desired(), nullptr);
+    return status != ApplyStatus::enforced && status != ApplyStatus::refused;
   };
   for (const auto& [vnid, network] : core.desired().networks()) {
-    if (network.wanted_on(device) && open({vnid, {}})) return "lacks network " + vnid.text();
+    if (network.wanted_on(device) && open({vnid})) return "lacks network " + vnid.text();
     for (const PlacedVm& placed : network.vms) {
-      const Key of{vnid, placed.vm->id};
+      const MemberKey of{vnid, placed.vm->id};
       if (placed.devices.contains(device) && open(of)) {
-        return "lacks " + key_text(of);
+        return "lacks " + object_text(of);
       }
     }
   }
@@ -132,7 +132,7 @@ std::string World::unjust_refusal(std::size_t s, std::size_t d) {
   const DeviceName& device = devices_[d].name();
   const ServerCore& core = servers_[s].core();
   const DeviceLink& link = core.links().at(device);
-  const std::string name = servers_[s].name().bare().text();
+  const PeerId& name = servers_[s].name();
   const auto granted = [&](const Operation& operation) {
     device::DeviceCore copy = devices_[d].core();
     const Batch batch{{core.epoch(), 1'000'000'000}, {operation}};
@@ -140,20 +140,20 @@ std::string World::unjust_refusal(std::size_t s, std::size_t d) {
     return answer && !answer->results[0];
   };
   for (const auto& [vnid, network] : core.desired().networks()) {
-    const Key key{vnid, {}};
+    const MemberKey key{vnid};
     if (network.wanted_on(device) &&
-        link.delivery(key, core.desired(), nullptr) == Delivery::refused) {
-      if (granted(PolicySync{network.policy})) return key_text(key) + " counts as refused";
+        link.status(key, core.desired(), nullptr) == ApplyStatus::refused) {
+      if (granted(PolicySync{network.policy})) return object_text(key) + " counts as refused";
       continue;
     }
     for (const PlacedVm& placed : network.vms) {
-      const Key of{vnid, placed.vm->id};
+      const MemberKey of{vnid, placed.vm->id};
       if (!placed.devices.contains(device) ||
-          link.delivery(of, core.desired(), nullptr) != Delivery::refused) {
+          link.status(of, core.desired(), nullptr) != ApplyStatus::refused) {
         continue;
       }
       if (granted(Associate{vnid, placed.vm, placed.taken_from(device)}))
-        return key_text(of) + " counts as refused";
+        return object_text(of) + " counts as refused";
     }
   }
   return {};

@@ -50,7 +50,7 @@ void World::take_request(std::size_t s, std::size_t d, bool again, std::vector<s
   }
   from.push_back(s);
   tickets.push_back(ticket);
-  requests.push_back({servers_[s].name().bare().text(), request});
+  requests.push_back({servers_[s].name(), request});
 }
 
 // One of some servers or of one, all in one commit; also without any, since reservations end.
@@ -205,7 +205,7 @@ void World::learn(std::size_t s, std::size_t d, const Request& request, const An
   if (batch == nullptr) {
     // Digests tell what the device lacks now; whoever reads them knows as much as the device.
     if (!std::holds_alternative<Compare>(request)) return;
-    const DeviceView view = devices_[d].durable_view(servers_[s].name().bare().text());
+    const DeviceView view = devices_[d].durable_view(servers_[s].name());
     std::erase_if(told, [&](const auto& known) {
       const auto network = view.find(known.first);
       return network == view.end() || network->second.stamp != known.second ||
@@ -239,13 +239,13 @@ void World::learn(std::size_t s, std::size_t d, const Request& request, const An
 void World::check_receipts(std::size_t s, const CommandResult& result) {
   const ServerSide& side = servers_[s];
   for (const Receipt& receipt : result.receipts) {
-    if (receipt.delivery != Delivery::enforced || !receipt.object.starts_with("vm ")) continue;
+    if (receipt.status != ApplyStatus::enforced || !receipt.object.starts_with("vm ")) continue;
     const auto slash = receipt.object.find('/');
     const Vnid vnid = *Vnid::parse(receipt.object.substr(3, slash - 3));
     const VmId id = receipt.object.substr(slash + 1);
     const auto device = std::find_if(devices_.begin(), devices_.end(),
                                      [&](const auto& d) { return d.name() == receipt.device; });
-    const DeviceView view = device->durable_view(side.name().bare().text());
+    const DeviceView view = device->durable_view(side.name());
     const auto network = view.find(vnid);
     const bool there = network != view.end() && network->second.vms.contains(id);
     const PlacedVm* wanted = side.core().desired().find(vnid, id);

@@ -33,7 +33,7 @@ rc::Gen<IpAddress> any_group();         // multicast
 rc::Gen<Prefix> any_prefix();
 rc::Gen<BitRate> any_rate();
 rc::Gen<Sha256> any_digest();
-rc::Gen<PeerId> any_jid();  // with a resource
+rc::Gen<PeerId> any_peer();  // an XMPP address
 // Text that XML can carry, in attributes too; not blank, without white space at its ends.
 rc::Gen<std::string> any_text();
 

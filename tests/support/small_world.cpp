@@ -81,8 +81,8 @@ std::vector<std::uint64_t> seeds(std::size_t otherwise) {
 }
 
 const std::vector<device::ServerName>& servers() {
-  static const std::vector<device::ServerName> kServers{"a@x.example", "b@x.example",
-                                                        "c@x.example"};
+  static const std::vector<device::ServerName> kServers{
+      PeerId("a@x.example"), PeerId("b@x.example"), PeerId("c@x.example")};
   return kServers;
 }
 
@@ -149,7 +149,7 @@ Operation random_operation(Random& random) {
   if (turn < 32) return PolicyWithdraw{vnid};
   if (turn < 55) return Dissociate{vnid, random.pick(vm_ids())};
   Associate out{vnid, random_vm(random, vnid)};
-  if (random.chance(40)) out.from = PeerId(random.pick(servers()) + "/server-agent");
+  if (random.chance(40)) out.from = random.pick(servers());
   if (random.chance(25)) out.policy = random_policy(random, vnid);
   return out;
 }
@@ -169,15 +169,15 @@ std::string dump(const DeviceView& view) {
 std::string dump(const device::DeviceCore& core) {
   std::string out;
   for (const auto& [name, server] : core.servers()) {
-    out += "server " + name + " " + text(server.contact.last) + " heard " +
-           utc_text(server.contact.heard) + " " + digest(server.view).text() + "\n";
+    out += "server " + name.text() + " " + text(server.contact.last) + " heard " +
+           utc_text(server.contact.last_seen) + " " + digest(server.view).text() + "\n";
     add(out, server.view);
   }
   for (const auto& [vnid, network] : core.networks()) {
     out += "network " + vnid.text() + " r" + std::to_string(network.policy->revision()) + " " +
            network.policy->stamp().content.text().substr(0, 8) + " claims";
-    for (const auto& claim : network.claims) out += " " + claim;
-    for (const auto& [port, count] : network.holders) {
+    for (const auto& claim : network.claims) out += " " + claim.text();
+    for (const auto& [port, count] : network.vms_by_port) {
       out += " '" + port + "':" + std::to_string(count);
     }
     out += "\n";
@@ -199,43 +199,43 @@ std::string dump(const device::DeviceCore& core) {
 }
 
 std::string broken_invariant(const device::DeviceCore& core) {
-  std::map<device::MemberKey, std::string> owners;
-  std::map<Mac, device::MemberKey> macs;
+  std::map<MemberKey, PeerId> owners;
+  std::map<Mac, MemberKey> macs;
   std::map<std::uint32_t, Vnid> segments;
   device::Usage usage;
   for (const auto& [vnid, network] : core.networks()) {
     if (network.claims.empty()) return "law 7: nobody claims " + vnid.text();
     if (network.intents != network.policy->compile()) return "stale intents of " + vnid.text();
     for (const auto& claim : network.claims) {
-      if (!core.view(claim).contains(vnid)) return claim + " does not see its " + vnid.text();
+      if (!core.view(claim).contains(vnid)) return claim.text() + " does not see its " + vnid.text();
     }
     if (const auto* segment = find_intent<Segment>(network.intents)) {
       if (!segments.emplace(segment->vni, vnid).second) return "two VNIDs share a VNI";
     }
-    device::Holders holders;
+    device::VmCountByPort vms_by_port;
     for (const auto& [name, server] : core.servers()) {
       const auto own = server.view.find(vnid);
       if (own == server.view.end()) continue;
-      if (!network.claims.contains(name)) return name + " has no claim on " + vnid.text();
-      if (own->second.stamp != core.stamp(vnid)) return name + " sees a stale policy";
+      if (!network.claims.contains(name)) return name.text() + " has no claim on " + vnid.text();
+      if (own->second.stamp != core.stamp(vnid)) return name.text() + " sees a stale policy";
       for (const VmPtr& vm : own->second.vms) {
-        const device::MemberKey key{vnid, vm->id};
+        const MemberKey key{vnid, vm->id};
         if (macs.emplace(vm->mac, key).first->second != key) return "a MAC of two VMs";
-        if (vm->holds_resources()) ++holders[vm->port];
+        if (vm->holds_resources()) ++vms_by_port[vm->port];
         if (vm->state != VmState::associated) continue;
         if (!owners.emplace(key, name).second) return "two servers own " + text(key);
       }
     }
-    if (holders != network.holders) return "law 2: wrong holders of " + vnid.text();
-    usage.add(network.intents, holders);
+    if (vms_by_port != network.vms_by_port) return "law 2: wrong holders of " + vnid.text();
+    usage.add(network.intents, vms_by_port);
   }
   for (const auto& [name, server] : core.servers()) {
     std::size_t reservations = 0;
     for (const auto& [vnid, own] : server.view) {
-      if (!core.networks().contains(vnid)) return name + " has VMs without a policy";
+      if (!core.networks().contains(vnid)) return name.text() + " has VMs without a policy";
       for (const VmPtr& vm : own.vms) reservations += vm->reserve ? 1 : 0;
     }
-    if (reservations != server.reservations) return "wrong number of reservations of " + name;
+    if (reservations != server.reservations) return "wrong number of reservations of " + name.text();
   }
   const auto expected = usage.rows(core.options().capacity);
   const auto counted = core.usage();

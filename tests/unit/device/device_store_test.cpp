@@ -46,7 +46,7 @@ class DeviceStoreTest : public ::testing::Test {
   void fill() {
     DeviceCore core(generous());
     ASSERT_TRUE(core.batch(
-        "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}},
+        PeerId("a@x"), {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}},
         kStart));
     DeviceStore store = open();
     ASSERT_TRUE(store.write(core.changes()));
@@ -100,7 +100,7 @@ TEST_F(DeviceStoreTest, Law8_WhatWasCommittedIsThereAfterReopening) {
 
 TEST_F(DeviceStoreTest, Law1_WhatWasNotCommittedIsGone) {
   DeviceChanges changes;
-  changes.servers["a@x"] = {{1, 1}, kStart};
+  changes.servers[PeerId("a@x")] = {{1, 1}, kStart};
   {
     DeviceStore store = open();
     ASSERT_TRUE(store.write(changes));
@@ -116,7 +116,7 @@ TEST_F(DeviceStoreTest, EveryFieldOfAVmSurvives) {
   full.reserve = true;
   DeviceCore core(generous());
   const Vnid vnid(Vnid::kMaxId, 255);
-  ASSERT_TRUE(core.batch("a@x",
+  ASSERT_TRUE(core.batch(PeerId("a@x"),
                          {{1, 1},
                           {PolicySync{policy(vnid, UINT64_MAX, Content::five_rules)},
                            Associate{vnid, std::make_shared<const Vm>(full)}}},
@@ -134,7 +134,7 @@ TEST_F(DeviceStoreTest, Law8_ReservationsEndAfterARestartWhenTheyWouldHaveEndedW
   DeviceCore core(generous());
   const VmPtr reserved = vm("v1", 1, VmState::pre_associated, true);
   ASSERT_TRUE(core.batch(
-      "a@x", {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), reserved}}},
+      PeerId("a@x"), {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), reserved}}},
       kStart));
   DeviceStore store = open();
   ASSERT_TRUE(store.write(core.changes()));
@@ -149,7 +149,7 @@ TEST_F(DeviceStoreTest, Law8_ReservationsEndAfterARestartWhenTheyWouldHaveEndedW
   DeviceCore later(generous());
   later.load(store.load().value());
   EXPECT_EQ(later.next_expiry(), std::nullopt);
-  EXPECT_FALSE(later.view("a@x").at(Vnid(4096)).vms.at("v1")->reserve);
+  EXPECT_FALSE(later.view(PeerId("a@x")).at(Vnid(4096)).vms.at("v1")->reserve);
 }
 
 // The first version knew no time; what it reserved must not end with the upgrade.
@@ -168,8 +168,8 @@ TEST_F(DeviceStoreTest, AFileOfTheFirstVersionIsTakenOverWithItsServersHeardJust
   { store::Database(path, kFirst); }
   const auto before = std::chrono::system_clock::now() - std::chrono::seconds(1);
   const auto servers = open().load().value().servers;
-  EXPECT_EQ(servers.at("a@x").last, (Sequence{3, 14}));
-  EXPECT_GE(servers.at("a@x").last_seen, before);
+  EXPECT_EQ(servers.at(PeerId("a@x")).last, (Sequence{3, 14}));
+  EXPECT_GE(servers.at(PeerId("a@x")).last_seen, before);
 }
 
 // The second version had no checksums.
@@ -214,7 +214,7 @@ TEST_F(DeviceStoreTest, Law8_LeasesAreThereAfterReopeningUntilTheirVmChanges) {
   ASSERT_TRUE(open().persist_leases(leases));
   EXPECT_EQ(open().leases().value(), leases);
   DeviceChanges removal;
-  removal.members[{"a@x", {Vnid(4096), "v1"}}] = nullptr;
+  removal.members[{PeerId("a@x"), {Vnid(4096), "v1"}}] = nullptr;
   {
     DeviceStore store = open();
     ASSERT_TRUE(store.write(removal));

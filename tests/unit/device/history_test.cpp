@@ -169,9 +169,9 @@ TEST(HistoryTest, Law9_TheDatapathReachedByStepsIsTheOneBuiltFromEmpty) {
       const DatapathState before = path;
       merge(path, core.datapath_delta());
       ASSERT_EQ(path, core.datapath_state());
-      DatapathState taken_back = path;
-      merge(taken_back, core.datapath_delta().reversed());
-      ASSERT_EQ(taken_back, before);
+      DatapathState rolled_back = path;
+      merge(rolled_back, core.datapath_delta().reversed());
+      ASSERT_EQ(rolled_back, before);
       if (history.random.chance(25)) {
         core.rollback();
         path = before;

@@ -110,13 +110,13 @@ TEST_F(LawTest, Law2_RefusedForAMacOrAVmOfSomebodyElse) {
   done(kA, PolicySync{policy(kNet, 1)});
   done(kA, Associate{kNet, vm("v1", 1)});
   refused(kA, Associate{kNet, vm("v2", 1)}, Code::vm_conflict,
-          {.entry = "vm 4096/v2", .against = "vm 4096/v1 of server " + kA});
+          {.entry = "vm 4096/v2", .against = "vm 4096/v1 of server " + kA.text()});
   done(kB, PolicySync{policy(kOther, 1)});
   refused(kB, Associate{kOther, vm("v1", 1)}, Code::vm_conflict, {.against = "vm 4096/v1"});
-  refused(kB, Associate{kNet, vm("v1", 1)}, Code::vm_conflict, {.against = "of server " + kA});
+  refused(kB, Associate{kNet, vm("v1", 1)}, Code::vm_conflict, {.against = "of server " + kA.text()});
   Associate wrong_source{kNet, vm("v1", 1)};
-  wrong_source.from = PeerId(servers()[2]);
-  refused(kB, wrong_source, Code::vm_conflict, {.against = "of server " + kA});
+  wrong_source.from = servers()[2];
+  refused(kB, wrong_source, Code::vm_conflict, {.against = "of server " + kA.text()});
 }
 
 TEST_F(LawTest, Law2_RefusedForEachCapacityItTellsHowMuchIsLeft) {

@@ -68,14 +68,14 @@ TEST(BaselineTest, ReservedNumbersAndGroupsAreNamed) {
 TEST(CapacityTest, AddingAndRemovingAreInverse) {
   testing::Random random(7);
   Usage usage;
-  std::vector<std::pair<std::vector<Intent>, Holders>> there;
+  std::vector<std::pair<std::vector<Intent>, VmCountByPort>> there;
   for (int i = 0; i < 200; ++i) {
     const PolicyPtr policy = testing::random_policy(random, kNet);
-    Holders holders;
+    VmCountByPort vms_by_port;
     for (std::size_t n = random.below(3); n > 0; --n) {
-      holders["eth" + std::to_string(n)] = 1 + random.below(5);
+      vms_by_port["eth" + std::to_string(n)] = 1 + random.below(5);
     }
-    there.emplace_back(policy->compile(), holders);
+    there.emplace_back(policy->compile(), vms_by_port);
     usage.add(there.back().first, there.back().second);
   }
   while (!there.empty()) {

@@ -25,7 +25,7 @@ std::string content(const std::filesystem::path& path) {
 DatapathState some_state() {
   DeviceCore core(generous());
   EXPECT_TRUE(core.batch(
-      "a@x",
+      PeerId("a@x"),
       {{1, 1},
        {PolicySync{policy(Vnid(4096), 1, Content::two_rules)}, Associate{Vnid(4096), vm("v1", 1)}}},
       kStart));

@@ -115,10 +115,10 @@ TEST_F(LeaseTest, Law3_StaleMessagesAndOtherServersAreNoSignOfLife) {
   EXPECT_FALSE(core.batch(kA, {{0, 9}, {reserved()}}, now).has_value());
   ASSERT_TRUE(core.hello(kB, {1, ++seq}, now).has_value());
   (void)core.synced(kB, now);
-  (void)core.synced("nobody@x", now);
+  (void)core.synced(PeerId("nobody@x"), now);
   (void)core.compare(kA, {});
   EXPECT_EQ(expire(kStart + kTimeout).size(), 1U);
-  EXPECT_FALSE(core.servers().contains("nobody@x"));
+  EXPECT_FALSE(core.servers().contains(PeerId("nobody@x")));
 }
 
 // Each audit of each server would be a write to the disk otherwise.

@@ -29,7 +29,7 @@ class VmsTest : public ::testing::Test {
   }
   static Operation from(const ServerName& source, VmPtr vm) {
     Associate out{kNet, std::move(vm)};
-    out.from = PeerId(source + "/server-agent");
+    out.from = source;
     return out;
   }
   std::uint64_t used(const std::string& capacity) {

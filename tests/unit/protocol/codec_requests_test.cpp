@@ -115,7 +115,7 @@ RC_GTEST_PROP(RequestCodec, EncodedBytesAreWhatTheWireTakes, ()) {
     return format_xml(to_element(batch), Layout::one_line).size();
   };
   const std::size_t real = bytes(twice) - bytes(alone);
-  RC_ASSERT(encoded_bytes(operation) + 16 >= real);
+  RC_ASSERT(wire_bytes(operation) + 16 >= real);
 }
 
 std::string refusal(const std::string& xml) {

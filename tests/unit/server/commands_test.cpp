@@ -34,7 +34,7 @@ class CommandsTest : public ::testing::Test {
     ASSERT_EQ(result.error, std::nullopt) << result.error->text;
     EXPECT_EQ(result.receipts.size(), receipts);
     for (const Receipt& receipt : result.receipts) {
-      EXPECT_EQ(receipt.delivery, Delivery::enforced) << receipt.device.text();
+      EXPECT_EQ(receipt.status, ApplyStatus::enforced) << receipt.device.text();
     }
   }
   const DeviceView& on(const PeerId& device) { return talk.devices.at(device).view(talk.name); }
@@ -70,7 +70,7 @@ TEST_F(CommandsTest, Law2_ANetworkThatEveryDeviceRefusesIsTakenBack) {
   limit(kOne);
   limit(kTwo);
   const auto result = talk.command(CreateNetwork{policy(kNet, 1, Content::unsupported)});
-  EXPECT_TRUE(result.taken_back);
+  EXPECT_TRUE(result.rolled_back);
   ASSERT_EQ(result.receipts.size(), 2U);
   EXPECT_EQ(result.receipts[0].error->code, Code::unsupported);
   EXPECT_EQ(talk.core.desired().find(kNet), nullptr);
@@ -80,9 +80,9 @@ TEST_F(CommandsTest, Law2_ANetworkThatEveryDeviceRefusesIsTakenBack) {
 TEST_F(CommandsTest, ANetworkThatOneDeviceTakesStays) {
   limit(kTwo);
   const auto result = talk.command(CreateNetwork{policy(kNet, 1, Content::unsupported)});
-  EXPECT_FALSE(result.taken_back);
-  EXPECT_EQ(result.receipts.at(0).delivery, Delivery::enforced);
-  EXPECT_EQ(result.receipts.at(1).delivery, Delivery::refused);
+  EXPECT_FALSE(result.rolled_back);
+  EXPECT_EQ(result.receipts.at(0).status, ApplyStatus::enforced);
+  EXPECT_EQ(result.receipts.at(1).status, ApplyStatus::refused);
 }
 
 TEST_F(CommandsTest, ChangePolicy) {
@@ -100,7 +100,7 @@ TEST_F(CommandsTest, Law2_AChangeThatEveryDeviceRefusesIsTakenBack) {
   limit(kTwo);
   enforced(CreateNetwork{policy(kNet, 1)});
   const auto result = talk.command(ChangePolicy{policy(kNet, 2, Content::contradiction)});
-  EXPECT_TRUE(result.taken_back);
+  EXPECT_TRUE(result.rolled_back);
   EXPECT_EQ(talk.core.desired().find(kNet)->policy->revision(), 1U);
   EXPECT_EQ(talk.stored.networks.at(kNet)->policy->revision(), 1U);
   EXPECT_EQ(on(kOne).at(kNet).stamp.revision, 1U);
@@ -142,7 +142,7 @@ TEST_F(CommandsTest, Law2_AVmThatEveryDeviceRefusesIsTakenBackAndTheAnnouncement
   talk.run();
   enforced(CreateNetwork{policy(kNet, 1)});
   const auto result = talk.command(CreateVm{kNet, *vm("v1", 1)});
-  EXPECT_TRUE(result.taken_back);
+  EXPECT_TRUE(result.rolled_back);
   EXPECT_EQ(talk.core.desired().find(kNet, "v1"), nullptr);
   EXPECT_FALSE(talk.stored.vms.at({kNet, "v1"}).has_value());
   EXPECT_EQ(talk.stored.networks.at(kNet)->announced.size(), 2U);
@@ -172,7 +172,7 @@ TEST_F(CommandsTest, Law2_AnActivationThatIsRefusedLeavesTheVmPreAssociated) {
   enforced(CreateNetwork{policy(kNet, 1)}, 1);
   enforced(CreateVm{kNet, *vm("v1", 1, VmState::pre_associated)}, 1);
   const auto result = talk.command(ActivateVm{kNet, "v1"});
-  EXPECT_TRUE(result.taken_back);
+  EXPECT_TRUE(result.rolled_back);
   EXPECT_EQ(talk.core.desired().find(kNet, "v1")->vm->state, VmState::pre_associated);
   EXPECT_EQ(on(kOne).at(kNet).vms.at("v1")->state, VmState::pre_associated);
 }
@@ -183,7 +183,7 @@ TEST_F(CommandsTest, Law2_AnActivationWhosePolicyOneDeviceTookIsNotTakenBack) {
   enforced(CreateVm{kNet, *vm("v1", 1, VmState::pre_associated), {kOne}}, 1);
   limit(kOne);
   const auto result = talk.command(ActivateVm{kNet, "v1", policy(kNet, 2, Content::unsupported)});
-  EXPECT_FALSE(result.taken_back);
+  EXPECT_FALSE(result.rolled_back);
   EXPECT_EQ(result.receipts.size(), 3U);
   EXPECT_EQ(on(kTwo).at(kNet).stamp.revision, 2U);
   EXPECT_EQ(talk.core.desired().find(kNet)->policy->revision(), 2U);
@@ -197,7 +197,7 @@ TEST_F(CommandsTest, Law2_ACreationThatOthersBuiltOnIsNotSaidToBeTakenBack) {
   talk.post(CreateVm{kNet, *vm("v1", 1), {kTwo}});
   talk.run();
   ASSERT_TRUE(talk.answered(creation));
-  EXPECT_FALSE(talk.results.at(creation).taken_back);
+  EXPECT_FALSE(talk.results.at(creation).rolled_back);
   EXPECT_NE(talk.core.desired().find(kNet), nullptr);
   EXPECT_TRUE(on(kTwo).at(kNet).vms.contains("v1"));
 }
@@ -238,7 +238,7 @@ TEST_F(CommandsTest, EachCommandThatWaitsForTheSameIsAnsweredOnce) {
     ASSERT_TRUE(talk.answered(id));
     ASSERT_EQ(talk.results.at(id).receipts.size(), 2U);
     for (const Receipt& receipt : talk.results.at(id).receipts) {
-      EXPECT_EQ(receipt.delivery, Delivery::enforced);
+      EXPECT_EQ(receipt.status, ApplyStatus::enforced);
     }
   }
   talk.results.clear();
@@ -255,9 +255,9 @@ TEST_F(CommandsTest, ACommandIsAnsweredAtItsDeadlineWithWhatIsKnown) {
   talk.core.command_deadline(id);
   talk.take();
   ASSERT_TRUE(talk.answered(id));
-  EXPECT_EQ(talk.results.at(id).receipts.at(0).delivery, Delivery::pending);
-  EXPECT_EQ(talk.results.at(id).receipts.at(1).delivery, Delivery::unreachable);
-  EXPECT_FALSE(talk.results.at(id).taken_back);
+  EXPECT_EQ(talk.results.at(id).receipts.at(0).status, ApplyStatus::pending);
+  EXPECT_EQ(talk.results.at(id).receipts.at(1).status, ApplyStatus::unreachable);
+  EXPECT_FALSE(talk.results.at(id).rolled_back);
   talk.core.command_deadline(id);
   talk.run();
   EXPECT_TRUE(on(kOne).at(kNet).vms.contains("v1")) << "the wish stays";
@@ -267,7 +267,7 @@ TEST_F(CommandsTest, DevicesMayComeAndGoWithTheConfiguration) {
   enforced(CreateNetwork{policy(kNet, 1)});
   talk.core.set_devices({kOne});
   const auto result = talk.command(CreateVm{kNet, *vm("v1", 1), {kOne}});
-  EXPECT_EQ(result.receipts.at(0).delivery, Delivery::enforced);
+  EXPECT_EQ(result.receipts.at(0).status, ApplyStatus::enforced);
   EXPECT_TRUE(on(kTwo).contains(kNet)) << "law 5";
   talk.core.set_devices({kOne, kTwo});
   talk.go_online();

@@ -17,7 +17,7 @@ inline PeerId jid(const std::string& text) {
 }
 
 // What a device agent answers; the error that its shell would send for a whole request.
-inline Result<Answer> ask(device::DeviceCore& device, const std::string& server,
+inline Result<Answer> ask(device::DeviceCore& device, const PeerId& server,
                           const Request& request) {
   Result<Answer> out = fail(Code::invalid, "no request");
   if (const auto* hello = std::get_if<Hello>(&request)) {
@@ -59,7 +59,7 @@ class Conversation {
       results[answered.command] = std::move(answered.result);
     }
     for (Timer& timer : effects.timers) timers.push_back(std::move(timer));
-    for (Trouble& trouble : effects.troubles) troubles.push_back(std::move(trouble));
+    for (Diagnostic& trouble : effects.diagnostics) diagnostics.push_back(std::move(trouble));
     for (PeerQuery& query : effects.queries) queries.push_back(std::move(query));
     for (const auto& [vnid, row] : effects.store.networks) stored.networks[vnid] = row;
     for (const auto& [key, row] : effects.store.vms) stored.vms[key] = row;
@@ -102,8 +102,8 @@ class Conversation {
   bool answered(CommandId id) const { return results.contains(id); }
   void fire_timers() {
     for (const Timer& timer : std::exchange(timers, {})) {
-      if (const auto* retry = std::get_if<1>(&timer.what)) {
-        core.device_retry(retry->first, retry->second);
+      if (const auto* retry = std::get_if<DeviceTimer>(&timer.what)) {
+        core.device_timer_expired(retry->device, retry->token);
       }
     }
   }
@@ -118,13 +118,13 @@ class Conversation {
   }
 
   WallTime now = testing::kStart;
-  std::string name = "a@x.example";
+  PeerId name{PeerId("a@x.example")};
   ServerCore core;
   std::map<DeviceName, device::DeviceCore> devices;
   std::vector<Send> sent;
   std::map<CommandId, CommandResult> results;
   std::vector<Timer> timers;
-  std::vector<Trouble> troubles;
+  std::vector<Diagnostic> diagnostics;
   std::vector<PeerQuery> queries;
   ServerChanges stored;
   CommandId last_command = 0;

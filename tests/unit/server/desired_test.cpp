@@ -50,9 +50,9 @@ TEST_F(DesiredTest, CountsFollowReplacedVms) {
 
 TEST_F(DesiredTest, AMacConflictsInTheVnidOrOnASharedDevice) {
   desired.put_vm(kNet, {vm("v1", 1), {kOne}});
-  using Owner = std::pair<Vnid, VmId>;
-  EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(1), {kTwo}), Owner(kNet, "v1"));
-  EXPECT_EQ(desired.mac_conflict(kOther, "v2", mac(1), {kOne}), Owner(kNet, "v1"));
+  using Owner = MemberKey;
+  EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(1), {kTwo}), (Owner{kNet, "v1"}));
+  EXPECT_EQ(desired.mac_conflict(kOther, "v2", mac(1), {kOne}), (Owner{kNet, "v1"}));
   EXPECT_EQ(desired.mac_conflict(kOther, "v2", mac(1), {kTwo}), std::nullopt);
   EXPECT_EQ(desired.mac_conflict(kNet, "v1", mac(1), {kOne}), std::nullopt) << "itself";
   desired.put_vm(kNet, {vm("v1", 5), {kOne}});
@@ -62,7 +62,7 @@ TEST_F(DesiredTest, AMacConflictsInTheVnidOrOnASharedDevice) {
 }
 
 TEST_F(DesiredTest, ATakeoverEndsDeviceByDevice) {
-  const PeerId source = PeerId("b@x/server-agent");
+  const PeerId source = PeerId("b@x");
   const auto takeover = std::make_shared<const Takeover>(Takeover{source, {kOne, kTwo}});
   desired.put_vm(kNet, {vm("v1", 1), {kOne, kTwo}, takeover});
   const PlacedVm* placed = desired.end_takeover(kNet, "v1", kOne);
@@ -73,7 +73,7 @@ TEST_F(DesiredTest, ATakeoverEndsDeviceByDevice) {
   placed = desired.end_takeover(kNet, "v1", kTwo);
   ASSERT_NE(placed, nullptr);
   EXPECT_EQ(placed->takeover, nullptr);
-  EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(1), {kOne})->second, "v1");
+  EXPECT_EQ(desired.mac_conflict(kNet, "v2", mac(1), {kOne})->vm, "v1");
 }
 
 TEST_F(DesiredTest, ACopyStandsByItself) {
@@ -81,7 +81,7 @@ TEST_F(DesiredTest, ACopyStandsByItself) {
   Desired copy = desired;
   desired.erase_vm(kNet, "v1");
   desired = {};
-  EXPECT_EQ(copy.mac_conflict(kNet, "v2", mac(1), {kOne})->second, "v1");
+  EXPECT_EQ(copy.mac_conflict(kNet, "v2", mac(1), {kOne})->vm, "v1");
   copy.erase_vm(kNet, "v1");
   EXPECT_EQ(copy.mac_conflict(kNet, "v2", mac(1), {kOne}), std::nullopt);
 }

@@ -128,7 +128,7 @@ TEST_F(OverlapTest, AnAnswerThatComesTooEarlyTellsThatOneWasLost) {
 
 // Ahead of the store leaves what a server may forget, and nothing else.
 TEST_F(DeviceLinkTest, Law1_OnlyPlainAssociationsLeaveAheadOfTheStore) {
-  class NoStore final : public WishStore {
+  class NoStore final : public DesiredStore {
    public:
     Result<void> write(const ServerChanges&) override { return {}; }
   } store;
@@ -158,7 +158,7 @@ TEST_F(DeviceLinkTest, Law1_OnlyPlainAssociationsLeaveAheadOfTheStore) {
 }
 
 TEST(WriteAheadTest, WhatAFailureHeldBackIsWrittenWithWhatCameSince) {
-  class Store final : public WishStore {
+  class Store final : public DesiredStore {
    public:
     Result<void> write(const ServerChanges& changes) override {
       written = changes;
@@ -214,8 +214,8 @@ TEST_F(DeviceLinkTest, Law5_AnOfflineDeviceIsSentNothingAndLosesNothing) {
   talk.core.device_unavailable(talk.device_name());
   const auto result = talk.command(CreateVm{kNet, *vm("v2", 2)});
   EXPECT_TRUE(talk.sent.empty());
-  EXPECT_EQ(result.receipts.at(0).delivery, Delivery::unreachable);
-  EXPECT_FALSE(result.taken_back);
+  EXPECT_EQ(result.receipts.at(0).status, ApplyStatus::unreachable);
+  EXPECT_FALSE(result.rolled_back);
   EXPECT_TRUE(talk.has(kNet, "v1"));
   EXPECT_EQ(talk.link().state(), "offline");
   talk.go_online();
@@ -242,7 +242,7 @@ TEST_F(DeviceLinkTest, Law6_AfterALostAnswerHelloComesBeforeAnythingElse) {
     ASSERT_EQ(talk.sent.size(), 1U);
     EXPECT_TRUE(std::holds_alternative<Hello>(talk.sent[0].request));
     std::optional<Error> why;
-    EXPECT_EQ(talk.link().delivery({kNet, "v2"}, talk.core.desired(), &why), Delivery::pending);
+    EXPECT_EQ(talk.link().status({kNet, "v2"}, talk.core.desired(), &why), ApplyStatus::pending);
     ASSERT_TRUE(why) << "the reason stays while the device is asked again";
     EXPECT_EQ(why->code, code);
     EXPECT_TRUE(talk.run());
@@ -262,7 +262,7 @@ TEST_F(DeviceLinkTest, PausesDoubleUpToAMinuteAndShrinkAfterSuccess) {
     talk.answer(talk.take_one(), fail(unreachable));
     ASSERT_EQ(talk.timers.size(), 1U);
     pauses.push_back(talk.timers[0].delay.count());
-    EXPECT_EQ(talk.troubles.back().pause, talk.timers[0].delay) << "the log tells";
+    EXPECT_EQ(talk.diagnostics.back().pause, talk.timers[0].delay) << "the log tells";
     talk.fire_timers();
     talk.take();
   }
@@ -304,7 +304,7 @@ TEST_F(DeviceLinkTest, Law2_ARefusedWishIsNotRepeatedUntilSomethingChanges) {
   EXPECT_EQ(talk.link().refused(), 1U);
   EXPECT_EQ(talk.link().state(), "synchronized");
   std::optional<Error> why;
-  EXPECT_EQ(talk.link().delivery({kNet, "v2"}, talk.core.desired(), &why), Delivery::refused);
+  EXPECT_EQ(talk.link().status({kNet, "v2"}, talk.core.desired(), &why), ApplyStatus::refused);
   EXPECT_EQ(why->witness.capacity, "vms");
   talk.command(CreateVm{kNet, *vm("v3", 3, VmState::pre_associated)});
   EXPECT_FALSE(talk.has(kNet, "v2"));
@@ -322,7 +322,7 @@ TEST_F(DeviceLinkTest, AnAssociationWithAPolicyIsTakenApartWhenItIsRefused) {
   const CommandId creation = talk.post(CreateVm{kNet, *vm("v2", 2)});
   ASSERT_TRUE(talk.run());
   EXPECT_TRUE(talk.has(kNet, "v2")) << "only the policy is refused";
-  EXPECT_EQ(talk.results.at(creation).receipts.at(0).delivery, Delivery::enforced);
+  EXPECT_EQ(talk.results.at(creation).receipts.at(0).status, ApplyStatus::enforced);
   EXPECT_EQ(talk.view().at(kNet).stamp.revision, 1U);
 }
 
@@ -330,8 +330,8 @@ TEST_F(DeviceLinkTest, Law3_FencedWhenTheDeviceKnowsANewerEpoch) {
   ASSERT_TRUE(talk.device().hello(talk.name, {9, 1}, testing::kStart).has_value());
   talk.go_online();
   EXPECT_EQ(talk.link().phase(), Phase::fenced);
-  ASSERT_EQ(talk.troubles.size(), 1U);
-  EXPECT_FALSE(talk.troubles[0].pause) << "it does not begin again by itself";
+  ASSERT_EQ(talk.diagnostics.size(), 1U);
+  EXPECT_FALSE(talk.diagnostics[0].pause) << "it does not begin again by itself";
   EXPECT_EQ(talk.link().error()->code, Code::stale_epoch);
   talk.command(CreateNetwork{policy(kNet, 1)});
   EXPECT_TRUE(talk.sent.empty());
@@ -342,8 +342,8 @@ TEST_F(DeviceLinkTest, Law6_AnAuditFindsWhatAnotherServerChanged) {
   live();
   talk.command(CreateVm{kNet, *vm("v1", 1)});
   Associate taken{kNet, vm("v1", 1)};
-  taken.from = jid(talk.name + "/server-agent");
-  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}, testing::kStart));
+  taken.from = talk.name;
+  ASSERT_TRUE(talk.device().batch(PeerId("b@x.example"), {{1, 1}, {taken}}, testing::kStart));
   talk.device().commit();
   EXPECT_TRUE(talk.link().acknowledged().at(kNet).vms.contains("v1"));
   talk.fire_timers();
@@ -351,25 +351,25 @@ TEST_F(DeviceLinkTest, Law6_AnAuditFindsWhatAnotherServerChanged) {
   EXPECT_EQ(talk.link().state(), "synchronized");
   EXPECT_FALSE(talk.has(kNet, "v1"));
   std::optional<Error> why;
-  EXPECT_EQ(talk.link().delivery({kNet, "v1"}, talk.core.desired(), &why), Delivery::refused);
+  EXPECT_EQ(talk.link().status({kNet, "v1"}, talk.core.desired(), &why), ApplyStatus::refused);
   EXPECT_EQ(why->code, Code::vm_conflict);
   // No command waits for either, so that the log alone tells.
-  ASSERT_EQ(talk.troubles.size(), 2U) << "each refusal once, also if it is asked for again";
-  EXPECT_EQ(talk.troubles[0].object, "");
-  EXPECT_EQ(talk.troubles[0].pause, std::chrono::milliseconds(0));
-  EXPECT_EQ(talk.troubles[1].object, "vm " + kNet.text() + "/v1");
-  EXPECT_EQ(talk.troubles[1].error.code, Code::vm_conflict);
+  ASSERT_EQ(talk.diagnostics.size(), 2U) << "each refusal once, also if it is asked for again";
+  EXPECT_EQ(talk.diagnostics[0].object, "");
+  EXPECT_EQ(talk.diagnostics[0].pause, std::chrono::milliseconds(0));
+  EXPECT_EQ(talk.diagnostics[1].object, "vm " + kNet.text() + "/v1");
+  EXPECT_EQ(talk.diagnostics[1].error.code, Code::vm_conflict);
 }
 
 TEST_F(DeviceLinkTest, Law6_UnknownVnidOfWhatIsAcknowledgedComparesTheDigests) {
   live();
   talk.command(CreateVm{kNet, *vm("v1", 1)});
   Associate taken{kNet, vm("v1", 1)};
-  taken.from = jid(talk.name + "/server-agent");
-  ASSERT_TRUE(talk.device().batch("b@x.example", {{1, 1}, {taken}}, testing::kStart));
+  taken.from = talk.name;
+  ASSERT_TRUE(talk.device().batch(PeerId("b@x.example"), {{1, 1}, {taken}}, testing::kStart));
   talk.device().commit();
   const CommandResult result = talk.command(ChangePolicy{policy(kNet, 2)});
-  EXPECT_FALSE(result.taken_back);
+  EXPECT_FALSE(result.rolled_back);
   EXPECT_EQ(talk.core.desired().find(kNet)->policy->revision(), 2U);
 }
 

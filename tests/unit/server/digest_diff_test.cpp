@@ -16,10 +16,10 @@ struct Cost {
   std::size_t nodes = 0;
 };
 
-// Walks from a belief to what the device has, and returns what that cost.
-Cost walk(const DeviceView& belief, const DeviceView& truth) {
+// Walks from a assumed to what the device has, and returns what that cost.
+Cost walk(const DeviceView& assumed, const DeviceView& truth) {
   device::DeviceCore unused({});
-  DigestDiff walk(belief);
+  DigestDiff walk(assumed);
   walk.start(digest(truth));
   Cost cost;
   const NetworkTree networks(truth);
@@ -85,9 +85,9 @@ TEST(DigestDiffTest, Law6_FromAnyBeliefToExactlyWhatTheDeviceHas) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Random random(seed);
     const DeviceView assumed = random_view(random);
-    walk(belief, random_view(random));
-    walk({}, belief);
-    walk(belief, {});
+    walk(assumed, random_view(random));
+    walk({}, assumed);
+    walk(assumed, {});
   }
 }
 
@@ -98,23 +98,23 @@ TEST(DigestDiffTest, Law6_EqualRootsCostNothing) {
 
 TEST(DigestDiffTest, Law6_OneOfTenThousandNetworksCostsAFewNodes) {
   const DeviceView assumed = numbered(10'000, 1);
-  DeviceView truth = belief;
+  DeviceView truth = assumed;
   truth[Vnid(1234)].vms.put(vm("vm-0", 77));
-  EXPECT_LE(walk(belief, truth).nodes, 6U);
-  truth = belief;
+  EXPECT_LE(walk(assumed, truth).nodes, 6U);
+  truth = assumed;
   truth.erase(Vnid(1234));
-  EXPECT_LE(walk(belief, truth).nodes, 5U);
-  EXPECT_LE(walk(truth, belief).nodes, 6U);
+  EXPECT_LE(walk(assumed, truth).nodes, 5U);
+  EXPECT_LE(walk(truth, assumed).nodes, 6U);
 }
 
 TEST(DigestDiffTest, Law6_OneOfTenThousandVmsOfANetworkCostsAFewNodes) {
   const DeviceView assumed = numbered(1, 10'000);
-  DeviceView truth = belief;
+  DeviceView truth = assumed;
   truth[Vnid(0)].vms.put(vm("vm-77", 77, VmState::pre_associated));
-  EXPECT_LE(walk(belief, truth).nodes, 6U);
-  truth = belief;
+  EXPECT_LE(walk(assumed, truth).nodes, 6U);
+  truth = assumed;
   truth[Vnid(0)].vms.erase("vm-77");
-  EXPECT_LE(walk(belief, truth).nodes, 6U);
+  EXPECT_LE(walk(assumed, truth).nodes, 6U);
 }
 
 TEST(DigestDiffTest, ChildrenOfOtherNodesAreRefused) {

@@ -12,7 +12,7 @@ namespace {
 using namespace tenet::testing;
 
 constexpr std::size_t kCases = 300;
-constexpr std::string_view kServer = "a@x";
+const PeerId kServer("a@x");
 
 Wanted random_wanted(Random& random) {
   Wanted out;
@@ -165,8 +165,8 @@ TEST(PlanTest, WhereTheVmComesFromIsSaid) {
   const Vnid vnid(1);
   Wanted wanted;
   wanted[vnid].policy = policy(vnid, 1);
-  wanted[vnid].vms["v1"] = {vm("v1", 1), PeerId("b@x/server-agent")};
-  EXPECT_EQ(std::get<Associate>(plan(wanted, {}).at(1)).from->text(), "b@x/server-agent");
+  wanted[vnid].vms["v1"] = {vm("v1", 1), PeerId("b@x")};
+  EXPECT_EQ(std::get<Associate>(plan(wanted, {}).at(1)).from->text(), "b@x");
 }
 
 // The model equivalence: server and device agree on what a batch did, whatever it was.
@@ -176,7 +176,7 @@ TEST(AcknowledgeTest, Law1_WhatIsAcknowledgedIsWhatTheDeviceHas) {
     Random random(seed);
     device::DeviceCore device(limits());
     DeviceView view;
-    const std::string server(kServer);
+    const PeerId& server = kServer;
     for (std::uint64_t i = 1; i <= 40; ++i) {
       const Batch batch{{1, i}, random_operations(random, 6)};
       const auto answer = device.batch(server, batch, testing::kStart);

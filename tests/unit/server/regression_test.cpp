@@ -52,7 +52,7 @@ TEST(ServerRegression, Law1_ARemovalIsUncertainWhenTheConnectionBreaksOnTheAssoc
   const CommandResult result = talk.command(RemoveVm{kNet, "v1"});
   ASSERT_TRUE(talk.has(kNet, "v1"));
   ASSERT_EQ(result.receipts.size(), 1U);
-  EXPECT_EQ(result.receipts[0].delivery, Delivery::unreachable);
+  EXPECT_EQ(result.receipts[0].status, ApplyStatus::unreachable);
 }
 
 // The opposite: a VM that is created anew while its removal is on its way.
@@ -161,7 +161,7 @@ TEST(ServerRegression, Law2_AMacThatAnotherVmGaveUpIsFree) {
   const CommandId id = talk.post(MigrateIn{.vnid = kNet, .vm = "v1", .mac = testing::mac(2)});
   talk.run();
   ASSERT_TRUE(talk.answered(id));
-  EXPECT_FALSE(talk.results.at(id).taken_back);
+  EXPECT_FALSE(talk.results.at(id).rolled_back);
   EXPECT_EQ(talk.view().at(kNet).vms.at("v1")->mac, testing::mac(2));
 }
 
@@ -172,7 +172,7 @@ TEST(ServerRegression, Law2_TakenBackMeansThatTheNetworkIsGone) {
   const CommandId network = talk.post(CreateNetwork{policy(kNet, 1, Content::unsupported)});
   talk.post(CreateVm{kNet, *vm("v1", 1)});
   talk.run();
-  ASSERT_TRUE(talk.results.at(network).taken_back);
+  ASSERT_TRUE(talk.results.at(network).rolled_back);
   EXPECT_EQ(talk.core.desired().find(kNet), nullptr);
 }
 
@@ -185,7 +185,7 @@ TEST(ServerRegression, Law2_ARevisionThatWasTakenBackIsNotEnforcedAfterwards) {
   talk.run();
   const CommandResult& result = talk.results.at(second);
   const bool in_force = talk.view().at(kNet).stamp.revision == 2;
-  EXPECT_EQ(result.taken_back, !in_force);
+  EXPECT_EQ(result.rolled_back, !in_force);
 }
 
 // The second command has no wish of its own; its receipt was read after the first took the VM back,
@@ -201,7 +201,7 @@ TEST(ServerRegression, Law1_ARepeatedCommandIsRefusedLikeTheFirst) {
   talk.run();
   ASSERT_TRUE(talk.answered(again));
   ASSERT_EQ(talk.results.at(again).receipts.size(), 1U);
-  EXPECT_EQ(talk.results.at(again).receipts[0].delivery, Delivery::refused);
+  EXPECT_EQ(talk.results.at(again).receipts[0].status, ApplyStatus::refused);
 }
 
 // The undo of a move restored the VM, but not the announcement that the move had ended.
@@ -216,7 +216,7 @@ TEST(ServerRegression, Law2_ARefusedMoveLeavesTheAnnouncementOfTheOtherDevice) {
   ASSERT_TRUE(talk.devices.at(kTwo).view(talk.name).contains(kNet));
   const CommandResult moved =
       talk.command(MigrateIn{.vnid = kNet, .vm = "v1", .mac = testing::mac(1), .devices = {kTwo}});
-  ASSERT_TRUE(moved.taken_back);
+  ASSERT_TRUE(moved.rolled_back);
   EXPECT_TRUE(talk.core.desired().find(kNet)->announced.contains(kTwo));
   EXPECT_TRUE(talk.devices.at(kTwo).view(talk.name).contains(kNet));
 }
@@ -225,12 +225,12 @@ TEST(ServerRegression, Law2_ARefusedMoveLeavesTheAnnouncementOfTheOtherDevice) {
 TEST(ServerRegression, Law6_ARevisionThatIsNoLongerOldIsAskedForAgain) {
   Conversation talk({kOne, kTwo});
   device::DeviceCore& contested = talk.devices.at(kTwo);
-  contested.batch("b@x.example", {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
+  contested.batch(PeerId("b@x.example"), {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
   contested.commit();
   talk.go_online();
   talk.command(CreateNetwork{policy(kNet, 1)});
   EXPECT_EQ(talk.core.links().at(kTwo).refused(), 1U);
-  contested.batch("b@x.example", {{1, 2}, {PolicyWithdraw{kNet}}}, testing::kStart);
+  contested.batch(PeerId("b@x.example"), {{1, 2}, {PolicyWithdraw{kNet}}}, testing::kStart);
   contested.commit();
   talk.fire_timers();
   talk.run();
@@ -242,7 +242,7 @@ TEST(ServerRegression, Law6_ARevisionThatIsNoLongerOldIsAskedForAgain) {
 TEST(ServerRegression, Law6_AuditsLosePatienceWithWhatIsRefusedAgain) {
   Conversation talk({kOne, kTwo});
   device::DeviceCore& contested = talk.devices.at(kTwo);
-  contested.batch("b@x.example", {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
+  contested.batch(PeerId("b@x.example"), {{1, 1}, {PolicySync{policy(kNet, 4)}}}, testing::kStart);
   contested.commit();
   talk.go_online();
   talk.command(CreateNetwork{policy(kNet, 1)});

@@ -57,7 +57,7 @@ class ServerStoreTest : public ::testing::Test {
   const Vnid net{4096, 3};
   const DeviceName one = PeerId("d1@x/device agent");
   const DeviceName two = PeerId("d2@x/device-agent");
-  const PeerId source = PeerId("b@x/server-agent");
+  const PeerId source = PeerId("b@x");
   const std::shared_ptr<const Takeover> takeover =
       std::make_shared<const Takeover>(Takeover{source, {one}});
   std::filesystem::path folder =
