@@ -7,7 +7,7 @@
 #include "common/core/vnid.h"
 #include "common/runtime/agent_config.h"
 #include "common/runtime/config.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 namespace {

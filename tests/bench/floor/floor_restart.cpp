@@ -12,7 +12,7 @@
 
 #include "device-agent/commit/device_store.h"
 #include "device-agent/core/device_core.h"
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/nft_writer.h"
 #include "device-agent/datapath/linux/program/load_chunks.h"
 #include "device-agent/datapath/linux/program/program.h"
 

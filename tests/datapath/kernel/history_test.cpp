@@ -6,7 +6,8 @@
 #include <map>
 #include <set>
 
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/links.h"
+#include "device-agent/datapath/linux/kernel/nft_reader.h"
 #include "device-agent/datapath/linux/program/program.h"
 #include "tests/datapath/kernel/world.h"
 #include "tests/support/small_world.h"

@@ -5,7 +5,7 @@
 
 #include "common/observe/log.h"
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 

@@ -4,29 +4,13 @@
 #include <linux/rtnetlink.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
+#include "device-agent/datapath/linux/kernel/nft_reader.h"
 #include "device-agent/datapath/linux/kernel/probe.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/kernel/refusals.h"
 
 namespace tenet::device {
-
-bool means_drift(int number) {
-  return number == ENOENT || number == EEXIST || number == EBUSY;
-}
-
-std::string change_text(const nft::Transaction::Refusal& refusal) {
-  return refusal.step == nullptr ? "the transaction" : nft::text(refusal.step->change);
-}
-
-Error no_sensor(const std::string& sensor) {
-  return {Code::unsupported,
-          "the sensor port " + sensor + " is not there",
-          {.entry = "intrusion-detection sensor " + sensor}};
-}
 
 Result<std::unique_ptr<LinuxDriver>> LinuxDriver::open(asio::io_context& io, LinuxOptions options) {
   const std::string& where = options.network_namespace;
@@ -67,28 +51,6 @@ Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
     generation_ = known;
   }
   return refused;
-}
-
-Result<std::vector<Lease>> LinuxDriver::leases() {
-  auto elements =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
-  if (!elements) return fail(elements.error());
-  std::vector<Lease> out;
-  for (const nft::Element& element : *elements) {
-    std::array<std::uint8_t, 6> mac{};
-    std::copy_n(element.key.begin(), mac.size(), mac.begin());
-    out.push_back({Mac(mac), nft::leased_address(element.key)});
-  }
-  return out;
-}
-
-void LinuxDriver::remember(const std::set<Lease>& leases) {
-  std::vector<nft::Element> elements;
-  elements.reserve(leases.size());
-  for (const Lease& lease : leases) {
-    elements.push_back({nft::lease_key(lease.mac, lease.address)});
-  }
-  note_leases(elements);
 }
 
 }  // namespace tenet::device

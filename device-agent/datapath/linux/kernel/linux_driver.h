@@ -18,20 +18,11 @@
 #include "device-agent/datapath/linux/kernel/nft_transaction.h"
 #include "device-agent/datapath/linux/kernel/overlay_manager.h"
 #include "device-agent/datapath/linux/kernel/queues.h"
+#include "device-agent/datapath/linux/program/excluded.h"
 #include "device-agent/datapath/linux/program/load_chunks.h"
 #include "device-agent/datapath/linux/program/port_map.h"
 
 namespace tenet::device {
-
-// What of the acknowledged restore() left out, since it can never be in force here as it is: the
-// kernel has nothing of it that a change could take away.
-struct LeftOut {
-  std::map<Vnid, Error> networks;  // with all their VMs
-  std::set<MemberKey> members;
-  std::set<std::string> ports;
-  bool operator==(const LeftOut&) const = default;
-  bool empty() const { return networks.empty() && members.empty(); }
-};
 
 class LinuxDriver : public Driver {
  public:
@@ -135,10 +126,5 @@ class LinuxDriver : public Driver {
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};
 };
-
-// The kernel is not in the state that we left it in.
-bool means_drift(int number);
-std::string change_text(const nft::Transaction::Refusal& refusal);
-Error no_sensor(const std::string& sensor);
 
 }  // namespace tenet::device

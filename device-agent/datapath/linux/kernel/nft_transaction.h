@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/nft_writer.h"
 
 namespace tenet::device::nft {
 

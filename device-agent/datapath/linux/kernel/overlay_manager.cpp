@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <set>
 
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/kernel/link_writer.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 namespace {

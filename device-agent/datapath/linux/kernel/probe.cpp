@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include "device-agent/datapath/linux/kernel/link_writer.h"
+#include "device-agent/datapath/linux/kernel/links.h"
 #include "device-agent/datapath/linux/kernel/nft_transaction.h"
 #include "device-agent/datapath/linux/program/program.h"
 

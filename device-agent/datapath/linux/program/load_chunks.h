@@ -14,6 +14,11 @@
 
 namespace tenet::device::nft {
 
+// Rules and elements that come with the tables themselves, if there is nothing of ours. What is
+// more comes in parts. Until they are there, packets of their VMs at guarded ports end at the
+// guards, and those of others pass as if there was no table still.
+inline constexpr std::size_t kFirstPart = 4096;
+
 class Parts {
  public:
   // Of `wanted`, which outlives this, and whose layout that is.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/text.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 #include "device-agent/datapath/linux/program/program.h"
 
 namespace tenet::device {

@@ -31,21 +31,9 @@ const TableName& stack_table();
 const TableName& arp_table();
 const TableName& port_table();
 
-// The bridge of a VNID and its VXLAN device: at most 15 characters, as the kernel wants.
-inline constexpr std::string_view kBridgePrefix = "tb-";
-inline constexpr std::string_view kVxlanPrefix = "tx-";
-
-// Links that we make are of this group (ip link show group 32334), from the moment that they exist.
-inline constexpr std::uint32_t kLinkGroup = 0x7e4e;
-
 // Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
 // and an asterisk.
 Table frame(const std::vector<std::string>& guarded);
-// What an interface can be called (IFNAMSIZ, and what dev_valid_name() of the kernel takes of an
-// identifier).
-inline constexpr std::string_view kPortNameForm = "1 to 15 of A-Z a-z 0-9 . _ -";
-bool is_port_name(std::string_view text);
-bool is_guarded(const std::vector<std::string>& guarded, std::string_view port);
 
 // One network. Precondition: expressible() finds nothing.
 Table network_part(Vnid vnid, const std::vector<Intent>& intents);

@@ -1,7 +1,8 @@
-// Tables of nftables <-> netlink messages, by libnftnl.
+// Changes of nftables as netlink messages, by libnftnl.
 #pragma once
 
-#include <optional>
+#include <string>
+#include <vector>
 
 #include "device-agent/datapath/linux/kernel/netlink.h"
 #include "device-agent/datapath/linux/program/table.h"
@@ -24,13 +25,5 @@ void put_end(NetlinkMessages& out);
 inline constexpr std::size_t kMostElements = 256;
 
 // The table as the kernel has it; nothing if there is none. Errors: io, busy if it changed
-// meanwhile.
-Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& name);
-// The keys of a set, dynamic ones too. Errors: io, busy.
-Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,
-                                           const std::string& name);
-
-// Rises by one with each transaction of anybody in the namespace. Errors: io.
-Result<std::uint32_t> read_generation(NetlinkSocket& socket);
 
 }  // namespace tenet::device::nft

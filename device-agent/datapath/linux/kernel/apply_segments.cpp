@@ -1,0 +1,87 @@
+// LinuxDriver: bridges, VXLAN devices and ports of one change.
+#include "common/observe/log.h"
+#include "device-agent/datapath/linux/kernel/linux_driver.h"
+#include "device-agent/datapath/linux/kernel/refusals.h"
+
+namespace tenet::device {
+
+// Bridges and ports come before the rules, behind guards that stand already.
+std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& delta,
+                                                        const SegmentPlans& before,
+                                                        const PortOwners& owners) {
+  if (auto room = make_room(before, owners); !room) {
+    undo_segments(delta, before);
+    return refuse_all(delta, room.error());
+  }
+  for (const Vnid vnid : touched(delta)) {
+    // One of its VMs goes.
+    if (left_out_.networks.contains(vnid) && !delta.networks.contains(vnid)) continue;
+    auto plan = layout_.plan(vnid);
+    const auto old = before.find(vnid);
+    const SegmentPlan* known = old == before.end() ? nullptr : &old->second;
+    if (!plan || (known != nullptr && *known == *plan)) continue;
+    // Those come when the rules have changed.
+    for (const auto& [port, owner] : owners) {
+      if (owner && owner != vnid) plan->ports.erase(port);
+    }
+    const auto errors = segments_.ensure(vnid, *plan, known);
+    if (errors.empty()) continue;
+    undo_segments(delta, before);
+    return blame(delta, vnid, errors);
+  }
+  return {};
+}
+
+// VNIs and ports that go to another network are given up by the first before the other has them, so
+// that no frame of one is seen in the other.
+Result<void> LinuxDriver::make_room(const SegmentPlans& before, const PortOwners& owners) {
+  for (const auto& [vnid, old] : before) {
+    const auto plan = layout_.plan(vnid);
+    if (plan && plan->segment == old.segment) continue;
+    if (auto released = segments_.release(vnid); !released) return released;
+  }
+  for (const auto& [port, owner] : owners) {
+    if (!owner || layout_.owner(port) == owner) continue;
+    if (auto detached = segments_.detach(port); !detached) return detached;
+  }
+  return {};
+}
+
+void LinuxDriver::join_moved_ports(const PortOwners& owners) {
+  std::set<std::string> moved;
+  for (const auto& [port, owner] : owners) {
+    const auto now = layout_.owner(port);
+    if (owner && now && now != owner) moved.insert(port);
+  }
+  if (!moved.empty()) check_ports(moved);
+}
+
+void LinuxDriver::undo_segments(const DatapathDelta& delta, const SegmentPlans& before) {
+  const auto report = [](const Error& error) {
+    log::error("a refused change left links behind", {{"reason", error.text}});
+  };
+  for (const auto& [vnid, plan] : before) {
+    for (const Error& error : segments_.ensure(vnid, plan)) report(error);
+  }
+  for (const Vnid vnid : touched(delta)) {
+    const auto plan = layout_.plan(vnid);
+    const auto old = before.find(vnid);
+    if (!plan) continue;
+    auto removed = segments_.remove(vnid, *plan, old == before.end() ? nullptr : &old->second);
+    if (!removed) report(removed.error());
+  }
+}
+
+void LinuxDriver::shrink_segments(const SegmentPlans& before) {
+  for (const auto& [vnid, old] : before) {
+    const auto plan = layout_.plan(vnid);
+    if (plan && *plan == old) continue;
+    auto removed = segments_.remove(vnid, old, plan ? &*plan : nullptr);
+    if (removed) continue;
+    // Nothing passes there any more; the next repair tries again.
+    log::warning("links of a network are left",
+                 {{"vnid", vnid.text()}, {"reason", removed.error().text}});
+  }
+}
+
+}  // namespace tenet::device

@@ -1,0 +1,79 @@
+// LinuxDriver: leases that packets taught, which outlive a lost table.
+#include <algorithm>
+#include <array>
+
+#include "device-agent/datapath/linux/kernel/linux_driver.h"
+#include "device-agent/datapath/linux/kernel/nft_reader.h"
+#include "device-agent/datapath/linux/program/program.h"
+
+namespace tenet::device {
+
+Result<std::vector<Lease>> LinuxDriver::leases() {
+  auto elements =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!elements) return fail(elements.error());
+  std::vector<Lease> out;
+  for (const nft::Element& element : *elements) {
+    std::array<std::uint8_t, 6> mac{};
+    std::copy_n(element.key.begin(), mac.size(), mac.begin());
+    out.push_back({Mac(mac), nft::leased_address(element.key)});
+  }
+  return out;
+}
+
+void LinuxDriver::remember(const std::set<Lease>& leases) {
+  std::vector<nft::Element> elements;
+  elements.reserve(leases.size());
+  for (const Lease& lease : leases) {
+    elements.push_back({nft::lease_key(lease.mac, lease.address)});
+  }
+  note_leases(elements);
+}
+
+Result<std::vector<nft::Element>> LinuxDriver::change_leases(
+    nft::Transaction& out, const std::set<nft::Bytes>& ending,
+    const std::vector<nft::Element>& returning) {
+  std::vector<nft::Element> forgotten;
+  if (ending.empty() && returning.empty()) return forgotten;
+  auto leases =
+      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  if (!leases) return fail(leases.error());
+  const std::string set(nft::kLeases);
+  std::set<nft::Bytes> there;
+  for (nft::Element& lease : *leases) {
+    if (!ending.contains(nft::lease_prefix(lease))) {
+      there.insert(lease.key);
+      continue;
+    }
+    out.add(nft::bridge_table(), nft::RemoveElement{set, {lease.key}});
+    forgotten.push_back(std::move(lease));
+  }
+  for (const nft::Element& lease : returning) {
+    // Packets may have taught it meanwhile.
+    if (!there.contains(lease.key)) out.add(nft::bridge_table(), nft::AddElement{set, lease});
+  }
+  return forgotten;
+}
+
+void LinuxDriver::note_leases(const std::vector<nft::Element>& leases) {
+  if (leases.empty()) return;
+  std::set<nft::Bytes> known;
+  for (const nft::Element& lease : leases_) known.insert(lease.key);
+  for (const nft::Element& lease : leases) {
+    if (known.insert(lease.key).second) leases_.push_back(lease);
+  }
+}
+
+// What packets had told goes with a table; without their leases VMs would be cut off.
+void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted) const {
+  std::set<nft::Bytes> unaddressed;
+  for (const auto& [key, vm] : wanted.members) {
+    if (vm->addresses.empty()) unaddressed.insert(nft::lease_prefix(vm->mac));
+  }
+  for (const nft::Element& lease : leases_) {
+    if (!unaddressed.contains(nft::lease_prefix(lease))) continue;
+    out.add(nft::bridge_table(), nft::AddElement{std::string(nft::kLeases), lease});
+  }
+}
+
+}  // namespace tenet::device

@@ -1,0 +1,216 @@
+// The bridge table before any network: sets and base chains.
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_bridge.h>
+
+#include <map>
+
+#include "device-agent/datapath/linux/program/port_names.h"
+#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/program_names.h"
+#include "device-agent/datapath/linux/program/rule_builder.h"
+#include "device-agent/datapath/linux/program/source_guard.h"
+
+namespace tenet::device::nft {
+namespace {
+
+// Bridged frames are filtered here (NF_BR_PRI_FILTER_BRIDGED).
+constexpr std::int32_t kPriority = -200;
+
+// ---- sets ------------------------------------------------------------------------------------
+
+// nft's numbers of types, six bits each in a concatenation (nftables, include/datatype.h).
+constexpr std::uint32_t kIpv4Type = 7;
+constexpr std::uint32_t kIpv6Type = 8;
+constexpr std::uint32_t kMacType = 9;
+constexpr std::uint32_t kMarkType = 19;
+constexpr std::uint32_t kPortType = 41;
+
+constexpr std::uint32_t types(std::initializer_list<std::uint32_t> parts) {
+  std::uint32_t out = 0;
+  for (const std::uint32_t part : parts) out = out << 6 | part;
+  return out;
+}
+
+SetSpec plain(std::uint32_t type, std::uint32_t length) {
+  return {.flags = 0, .key_type = type, .key_length = length};
+}
+
+SetSpec to_number(std::uint32_t type, std::uint32_t length) {
+  SetSpec out = plain(type, length);
+  out.flags = NFT_SET_MAP;
+  out.data_type = kMarkType;
+  out.data_length = 4;
+  return out;
+}
+
+SetSpec to_chain() {
+  SetSpec out = plain(kMarkType, 4);
+  out.flags = NFT_SET_MAP;
+  out.data_type = NFT_DATA_VERDICT;
+  return out;
+}
+
+SetSpec dynamic(SetSpec spec, std::uint64_t timeout_ms) {
+  spec.flags |= NFT_SET_EVAL;
+  if (timeout_ms != 0) spec.flags |= NFT_SET_TIMEOUT;
+  spec.timeout_ms = timeout_ms;
+  spec.size = kDynamicSize;
+  return spec;
+}
+
+std::map<std::string, SetSpec> all_sets() {
+  return {
+      {kVmsAtPorts, to_number(types({kPortType, kMacType}), 24)},
+      {kVms, to_number(kMacType, 6)},
+      {kPorts, to_number(kPortType, 16)},
+      {kAddresses4, plain(types({kMacType, kIpv4Type}), 12)},
+      {kAddresses6, plain(types({kMacType, kIpv6Type}), 24)},
+      {kUnaddressed, plain(kMacType, 6)},
+      {kAdmitNetworks, to_chain()},
+      {kFromNetworks, to_chain()},
+      {kToNetworks, to_chain()},
+      {kLimitsFrom, dynamic(plain(types({kMacType, kMarkType, kMarkType}), 16), kLimitTimeout)},
+      {kLimitsTo, dynamic(plain(types({kMacType, kMarkType, kMarkType}), 16), kLimitTimeout)},
+      {kLimitsToPorts, dynamic(plain(types({kPortType, kMarkType, kMarkType}), 24), kLimitTimeout)},
+      {std::string(kLeases), dynamic(plain(types({kMacType, kIpv4Type}), 12), 0)},
+  };
+}
+// ---- base chains -----------------------------------------------------------------------------
+
+enum class Way : std::uint8_t { from, to };
+
+// Port and MAC of a frame's source or destination, as a key in slots 0 to 5.
+RuleBuilder& load_place(RuleBuilder& rule, Way way) {
+  return way == Way::from ? rule.in_port(0).load(kSourceMac, 4)
+                          : rule.out_port(0).load(kDestinationMac, 4);
+}
+
+// The VNID travels from the map to the verdict map in the packet's mark, since nft cannot list a
+// map that leads straight to another. The chain that follows begins with unmarked().
+Rule to_network(RuleBuilder rule, const std::string& map, const std::string& networks) {
+  return rule.add(Lookup{map, 0, 0})
+      .add(SetMeta{MetaKey::mark, 0})
+      .add(LoadMeta{MetaKey::mark, 0})
+      .add(Lookup{networks, 0, std::nullopt, true})
+      .done();
+}
+
+Rule by_place(Way way, const std::string& networks) {
+  RuleBuilder rule;
+  load_place(rule, way);
+  return to_network(std::move(rule), kVmsAtPorts, networks);
+}
+
+// Ports of ours are the overlay's. Its frames have been judged by the device where the VM is.
+RuleBuilder& overlay(RuleBuilder& rule, bool equal) {
+  return rule.add(LoadMeta{MetaKey::in_group, 0}).add(Compare{0, host_number(kLinkGroup), equal});
+}
+
+Rule by_source_mac(const std::string& networks) {
+  RuleBuilder rule;
+  overlay(rule, false).load(kSourceMac, 0);
+  return to_network(std::move(rule), kVms, networks);
+}
+
+Rule by_destination_mac() {
+  RuleBuilder rule;
+  rule.load(kDestinationMac, 0);
+  return to_network(std::move(rule), kVms, kToNetworks);
+}
+
+Rule many_by_port() {
+  RuleBuilder rule;
+  rule.multicast().out_port(0);
+  return to_network(std::move(rule), kPorts, kToNetworks);
+}
+
+void guard(std::vector<Rule>& out, MetaKey direction, const std::vector<std::string>& guarded) {
+  for (const std::string& pattern : guarded) {
+    out.push_back(RuleBuilder("only associated VMs").port(direction, pattern).drop());
+  }
+}
+
+std::vector<Rule> from_rules() {
+  return {by_place(Way::from, kFromNetworks), by_source_mac(kFromNetworks)};
+}
+
+// VMs that name no port are not behind a guarded one: what is flooded there is not for them.
+std::vector<Rule> to_rules(const std::vector<std::string>& guarded) {
+  std::vector<Rule> out{by_place(Way::to, kToNetworks), many_by_port()};
+  guard(out, MetaKey::out_port, guarded);
+  out.push_back(by_destination_mac());
+  return out;
+}
+
+std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
+  RuleBuilder others("overlay");
+  std::vector<Rule> out{overlay(others, true).accept(), by_place(Way::from, kAdmitNetworks)};
+  guard(out, MetaKey::in_port, guarded);
+  out.push_back(by_source_mac(kAdmitNetworks));
+  return out;
+}
+
+// Snooping lives on the answers to what the bridge itself asks (RFC 4541): IGMP of RFC 3376, and
+// MLD queries of RFC 3810. Each device asks its own VMs, and the overlay gets all multicast anyway;
+// bridges that heard each other would elect one, whose questions the others' VMs might not permit.
+std::vector<Rule> querier_rules() {
+  constexpr std::uint8_t kIgmp = 2;
+  return {RuleBuilder("not of the device")
+              .port(MetaKey::out_port, std::string(kVxlanPrefix) + "*")
+              .drop(),
+          RuleBuilder("igmp of the bridge")
+              .multicast()
+              .ethertype(ethertype::kIpv4)
+              .protocol(kIgmp)
+              .accept(),
+          RuleBuilder("mld of the bridge")
+              .multicast()
+              .ethertype(ethertype::kIpv6)
+              .protocol(ip_protocol::kIcmpv6)
+              .is(kIcmpType, "\x82")
+              .accept()};
+}
+
+// The mark is the VNID of the source then, or what it was if that is no VM. It is also the place
+// for what every frame to a VM has to pass.
+std::vector<Rule> mark_source_rules() {
+  RuleBuilder by_port;
+  load_place(by_port, Way::from).add(Lookup{kVmsAtPorts, 0, 0}).add(SetMeta{MetaKey::mark, 0});
+  RuleBuilder by_mac;
+  by_mac.load(kSourceMac, 0).add(Lookup{kVms, 0, 0}).add(SetMeta{MetaKey::mark, 0});
+  std::vector<Rule> out = header_rules();
+  out.push_back(by_port.done());
+  out.push_back(by_mac.done());
+  return out;
+}
+
+}  // namespace
+
+const TableName& bridge_table() {
+  static const TableName kName{TableFamily::bridge, "tenet"};
+  return kName;
+}
+
+Table frame(const std::vector<std::string>& guarded) {
+  const auto base = [](std::uint32_t hook, std::vector<Rule> rules) {
+    return Chain{Hook{hook, kPriority}, std::move(rules)};
+  };
+  std::vector<Rule> forward = from_rules();
+  append(forward, to_rules(guarded));
+  std::vector<Rule> output = querier_rules();
+  append(output, to_rules(guarded));
+  Table out;
+  out.sets = all_sets();
+  out.chains = {{"prerouting", base(NF_BR_PRE_ROUTING, prerouting_rules(guarded))},
+                {"forward", base(NF_BR_FORWARD, std::move(forward))},
+                {"input", base(NF_BR_LOCAL_IN, from_rules())},
+                {"output", base(NF_BR_LOCAL_OUT, std::move(output))},
+                {kSourceGuard, {std::nullopt, source_guard_rules(false)}},
+                {kLeaseGuard, {std::nullopt, source_guard_rules(true)}},
+                {kFirstFragment, {std::nullopt, first_fragment_rules()}},
+                {kMarkSource, {std::nullopt, mark_source_rules()}}};
+  return out;
+}
+
+}  // namespace tenet::device::nft

@@ -1,0 +1,98 @@
+// The tables beside the bridge table, which keep tenants away from the device itself and guard and
+// copy port by port.
+#include <linux/netfilter.h>
+#include <linux/netfilter_arp.h>
+
+#include "device-agent/datapath/linux/program/port_names.h"
+#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/rule_builder.h"
+
+namespace tenet::device::nft {
+namespace {
+
+// Where bridged frames are filtered too (NF_BR_PRI_FILTER_BRIDGED).
+constexpr std::int32_t kPriority = -200;
+// In the order in which packets meet them.
+constexpr std::int32_t kGuardPriority = -10;
+constexpr std::int32_t kMirrorPriority = 0;
+
+Chain not_for_the_device(std::uint32_t hook, const std::vector<std::string>& guarded) {
+  std::vector<std::string> ports = guarded;
+  ports.push_back(std::string(kBridgePrefix) + "*");
+  ports.push_back(std::string(kVxlanPrefix) + "*");
+  Chain out{Hook{hook, kPriority}, {}};
+  for (const std::string& port : ports) {
+    out.rules.push_back(RuleBuilder("not for the device").port(MetaKey::in_port, port).drop());
+  }
+  return out;
+}
+
+}  // namespace
+
+const TableName& port_table() {
+  static const TableName kName{TableFamily::netdev, "tenet"};
+  return kName;
+}
+
+const TableName& stack_table() {
+  static const TableName kName{TableFamily::inet, "tenet"};
+  return kName;
+}
+
+const TableName& arp_table() {
+  static const TableName kName{TableFamily::arp, "tenet"};
+  return kName;
+}
+
+// Bridged packets come through prerouting and forward too where br_netfilter is there, and look as
+// if they went from a bridge to itself.
+Table stack_frame(const std::vector<std::string>& guarded) {
+  const std::string bridges = std::string(kBridgePrefix) + "*";
+  Table out;
+  out.chains["input"] = not_for_the_device(NF_INET_LOCAL_IN, guarded);
+  Chain forward{Hook{NF_INET_FORWARD, kPriority}, {}};
+  for (const std::string& port : guarded) {
+    forward.rules.push_back(RuleBuilder("not routed").port(MetaKey::in_port, port).drop());
+  }
+  forward.rules.push_back(RuleBuilder("not routed")
+                              .port(MetaKey::in_port, bridges)
+                              .port(MetaKey::out_port, bridges, false)
+                              .drop());
+  forward.rules.push_back(RuleBuilder("not routed")
+                              .port(MetaKey::in_port, bridges, false)
+                              .port(MetaKey::out_port, bridges)
+                              .drop());
+  out.chains["forward"] = std::move(forward);
+  Chain output{Hook{NF_INET_LOCAL_OUT, kPriority}, {}};
+  output.rules.push_back(RuleBuilder("not of the device").port(MetaKey::out_port, bridges).drop());
+  out.chains["output"] = std::move(output);
+  return out;
+}
+
+Table arp_frame(const std::vector<std::string>& guarded) {
+  Table out;
+  out.chains["input"] = not_for_the_device(NF_ARP_IN, guarded);
+  return out;
+}
+
+Table guard_part(const std::string& port) {
+  Table out;
+  // Addresses 01-80-C2-00-00-00 to -0F (IEEE 802.1Q clause 8.6.3).
+  out.chains["guard-" + port] = {
+      Hook{NF_NETDEV_INGRESS, kGuardPriority, port},
+      {RuleBuilder("only a bridge may talk to its neighbour")
+           .masked(kDestinationMac, "\xff\xff\xff\xff\xff\xf0", Bytes("\x01\x80\xc2\0\0\0", 6))
+           .drop()}};
+  return out;
+}
+
+Table mirror_part(const std::string& port, std::uint32_t sensor) {
+  const std::vector<Rule> rules{
+      RuleBuilder("to the sensor").add(Constant{0, host_number(sensor)}).add(Duplicate{0}).done()};
+  Table out;
+  out.chains["in-" + port] = {Hook{NF_NETDEV_INGRESS, kMirrorPriority, port}, rules};
+  out.chains["out-" + port] = {Hook{NF_NETDEV_EGRESS, kMirrorPriority, port}, rules};
+  return out;
+}
+
+}  // namespace tenet::device::nft

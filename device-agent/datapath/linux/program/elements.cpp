@@ -1,0 +1,59 @@
+// The elements of sets and maps that VMs, their ports and their leases are.
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/program_names.h"
+#include "device-agent/datapath/linux/program/rule_builder.h"
+
+namespace tenet::device::nft {
+
+Table member_part(Vnid vnid, const Vm& vm) {
+  Table out;
+  const Bytes mac = mac_bytes(vm.mac);
+  const Bytes network = network_number(vnid);
+  if (vm.port.empty()) {
+    out.elements[kVms] = {{mac, network}};
+  } else {
+    out.elements[kVmsAtPorts] = {{port_bytes(vm.port.str()) + padded(mac), network}};
+  }
+  if (vm.addresses.empty()) {
+    out.elements[kUnaddressed] = {{mac}};
+    return out;
+  }
+  std::set<IpAddress> addresses(vm.addresses.begin(), vm.addresses.end());
+  addresses.insert(link_local(vm.mac));
+  for (const IpAddress& address : addresses) {
+    const bool ipv4 = address.family() == Family::ipv4;
+    out.elements[ipv4 ? kAddresses4 : kAddresses6].push_back(
+        {padded(mac) + address_bytes(address)});
+  }
+  return out;
+}
+
+Table port_part(Vnid vnid, const std::string& port) {
+  Table out;
+  out.elements[kPorts] = {{port_bytes(port), network_number(vnid)}};
+  return out;
+}
+
+Bytes lease_prefix(const Mac& mac) {
+  return padded(mac_bytes(mac));
+}
+
+Bytes lease_prefix(const Element& lease) {
+  return lease.key.substr(0, lease.key.size() - 4);
+}
+
+Bytes lease_key(const Mac& mac, const IpAddress& address) {
+  return lease_prefix(mac) + address_bytes(address);
+}
+
+IpAddress leased_address(const Bytes& key) {
+  std::array<std::uint8_t, 16> bytes{};
+  std::copy_n(key.end() - 4, 4, bytes.begin());
+  return {Family::ipv4, bytes};
+}
+
+}  // namespace tenet::device::nft

@@ -1,0 +1,124 @@
+#include "device-agent/datapath/linux/program/source_guard.h"
+
+#include <string>
+#include <utility>
+
+#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/program_names.h"
+#include "device-agent/datapath/linux/program/rule_builder.h"
+
+namespace tenet::device::nft {
+namespace {
+
+const Bytes kAny4(4, '\0');
+const Bytes kAny6(16, '\0');
+
+RuleBuilder tagged(std::uint16_t tag) {
+  RuleBuilder rule("no tagged frames");
+  rule.is(kTypeField, big_endian(tag));
+  return rule;
+}
+
+std::vector<Rule> arp_guard() {
+  RuleBuilder own;
+  own.ethertype(ethertype::kArp);
+  own.binding(kSourceMac, kArpSenderIp).in_set(kAddresses4, 0);
+  own.load(kArpSenderMac, 0).in_set(kAddresses4, 0);
+  return {own.back(),
+          RuleBuilder("probe, RFC 5227").ethertype(ethertype::kArp).is(kArpSenderIp, kAny4).back()};
+}
+
+// What clients of DHCP say to servers (RFC 2131 section 4.1).
+RuleBuilder dhcp_client(std::string comment) {
+  RuleBuilder rule(std::move(comment));
+  rule.ethertype(ethertype::kIpv4)
+      .protocol(ip_protocol::kUdp)
+      .is(kSourcePort, big_endian(68))
+      .is(kDestinationPort, big_endian(67));
+  return rule;
+}
+
+std::vector<Rule> ipv4_guard() {
+  RuleBuilder own;
+  own.ethertype(ethertype::kIpv4);
+  own.binding(kSourceMac, kIpv4Source).in_set(kAddresses4, 0);
+  return {own.back(), dhcp_client("dhcp discovery").is(kIpv4Source, kAny4).back()};
+}
+
+// Among the addresses is the link-local one that follows from the MAC (RFC 4291 appendix A).
+std::vector<Rule> ipv6_guard() {
+  RuleBuilder foreign("advertises another's address");
+  foreign.ethertype(ethertype::kIpv6)
+      .protocol(ip_protocol::kIcmpv6)
+      .is(kIcmpType, "\x88")
+      .load(kSourceMac, 0)
+      .in_set(kUnaddressed, 0, true);
+  foreign.binding(kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
+  RuleBuilder own;
+  own.ethertype(ethertype::kIpv6);
+  own.binding(kSourceMac, kIpv6Source).in_set(kAddresses6, 0);
+  return {foreign.drop(), own.back(),
+          RuleBuilder("detection of duplicates, RFC 4862")
+              .ethertype(ethertype::kIpv6)
+              .is(kIpv6Source, kAny6)
+              .protocol(ip_protocol::kIcmpv6)
+              .back()};
+}
+
+// IPv6: the first fragment tells the ports (RFC 7112), or rules that look for them would not see
+// it.
+Rule check_fragment() {
+  constexpr std::uint8_t kFragmentHeader = 44;
+  return RuleBuilder()
+      .add(LoadExtension{kFragmentHeader, 2, 2, 0})
+      .add(Bitwise{0, "\xff\xf8", Bytes(2, '\0')})
+      .add(Compare{0, Bytes(2, '\0')})
+      .jump(kFirstFragment);
+}
+
+Rule leased(std::uint16_t type, const Load& address) {
+  RuleBuilder rule("leased");
+  rule.ethertype(type).load(kSourceMac, 0).in_set(kUnaddressed, 0);
+  return rule.binding(kSourceMac, address).in_set(std::string(kLeases), 0).back();
+}
+
+// A client renews with its address as the source (RFC 2131 section 4.4.5). If the device has lost
+// the lease, the answer teaches it anew. ARP stays closed until then: nothing but a lease tells a
+// VM's own address from another's, and neighbours would believe it.
+Rule renewal() {
+  return dhcp_client("dhcp renewal").load(kSourceMac, 0).in_set(kUnaddressed, 0).back();
+}
+
+// A VM whose addresses nobody told may use any, or with DHCP snooping what it was leased. Leases
+// of IPv6 are not read.
+std::vector<Rule> unaddressed_guard(bool leases) {
+  RuleBuilder any(leases ? "not snooped" : "addresses unknown");
+  if (!leases) return {any.load(kSourceMac, 0).in_set(kUnaddressed, 0).back()};
+  return {any.ethertype(ethertype::kIpv6).load(kSourceMac, 0).in_set(kUnaddressed, 0).back(),
+          leased(ethertype::kIpv4, kIpv4Source), leased(ethertype::kArp, kArpSenderIp), renewal()};
+}
+
+}  // namespace
+
+std::vector<Rule> header_rules() {
+  return {tagged(kVlanTag).drop(), tagged(kServiceTag).drop(), check_fragment()};
+}
+
+std::vector<Rule> first_fragment_rules() {
+  return {RuleBuilder().load({Header::transport, 0, 4}, 0).back(),
+          RuleBuilder("ports are hidden").drop()};
+}
+
+std::vector<Rule> source_guard_rules(bool leases) {
+  std::vector<Rule> out = header_rules();
+  append(out, arp_guard());
+  append(out, ipv4_guard());
+  append(out, ipv6_guard());
+  append(out, unaddressed_guard(leases));
+  for (const std::uint16_t type : {ethertype::kArp, ethertype::kIpv4, ethertype::kIpv6}) {
+    out.push_back(RuleBuilder("not its own address").ethertype(type).drop());
+  }
+  return out;
+}
+
+}  // namespace tenet::device::nft
