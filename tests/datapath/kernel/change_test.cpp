@@ -146,9 +146,10 @@ TEST(ChangeTest, NoFrameSeesHalfOfAChangeInANetworkOfTenThousandVms) {
 TEST(ChangeTest, APolicyChangeTouchesTheChainsOfItsNetworkAlone) {
   const nft::Table from = nft::network_part(kNet, denying(Direction::from_vm));
   const nft::Table to = nft::network_part(kNet, denying(Direction::to_vm));
-  std::set<std::string> touched;
-  for (const nft::Change& change : nft::difference(from, to)) touched.insert(nft::text(change));
-  EXPECT_EQ(touched, (std::set<std::string>{"chain from-4096", "chain to-4096"}));
+  std::set<std::string> affected_vnids;
+  for (const nft::Change& change : nft::difference(from, to))
+    affected_vnids.insert(nft::text(change));
+  EXPECT_EQ(affected_vnids, (std::set<std::string>{"chain from-4096", "chain to-4096"}));
 }
 
 }  // namespace

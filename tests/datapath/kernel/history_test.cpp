@@ -111,7 +111,7 @@ Kernel read_kernel() {
   auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER, "").value();
   auto route = NetlinkSocket::open(NETLINK_ROUTE, "").value();
   Kernel out{nft::read_table(netfilter, nft::bridge_table()).value(),
-             nft::read_table(netfilter, nft::port_table()).value(),
+             nft::read_table(netfilter, nft::netdev_table()).value(),
              {}};
   const Links links = read_links(route).value();
   std::map<std::uint32_t, std::string> names{{0, "nothing"}};

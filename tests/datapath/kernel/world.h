@@ -52,7 +52,7 @@ class World {
  private:
   asio::io_context io_;
   std::unique_ptr<FarEnd> aux_;
-  std::unique_ptr<FarEnd> settled_;
+  std::unique_ptr<FarEnd> configured_ports_;
   std::uint64_t settles_ = 0;
 };
 

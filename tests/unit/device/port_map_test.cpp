@@ -37,12 +37,12 @@ template <class F>
 std::optional<Code> refusal(F change) {
   DatapathState next = state();
   change(next);
-  Layout layout(state());
+  PortMap port_map(state());
   const DatapathDelta delta = difference(state(), next);
-  layout.apply(delta);
-  const auto refusals = layout.refusals(delta, kGuarded);
+  port_map.apply(delta);
+  const auto refusals = port_map.refusals(delta, kGuarded);
   // From nothing it is the same.
-  const auto whole = Layout(next).refusals(next, kGuarded);
+  const auto whole = PortMap(next).refusals(next, kGuarded);
   EXPECT_EQ(whole.empty(), refusals.empty());
   if (!whole.empty() && !refusals.empty()) {
     EXPECT_EQ(whole.front().error.code, refusals.front().error.code);
@@ -50,7 +50,7 @@ std::optional<Code> refusal(F change) {
   return refusals.empty() ? std::nullopt : std::optional(refusals.front().error.code);
 }
 
-TEST(LayoutTest, VmsAreOnGuardedPortsOnly) {
+TEST(PortMapTest, VmsAreOnGuardedPortsOnly) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth0"); }), Code::unsupported);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth1"); }), std::nullopt);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm77"); }), std::nullopt);
@@ -58,7 +58,7 @@ TEST(LayoutTest, VmsAreOnGuardedPortsOnly) {
 }
 
 // The wire takes identifiers of 64 characters; the kernel would never see such a port, or cut it.
-TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
+TEST(PortMapTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
   for (const char* port : {"vm-0123456789abc", "vm/1", "vm:1"}) {
     EXPECT_EQ(refusal([&](auto& s) {
                 s.members[{kNet, "v2"}] = vm(2, port);
@@ -76,7 +76,7 @@ TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
             std::nullopt);
 }
 
-TEST(LayoutTest, APortCarriesOneNetwork) {
+TEST(PortMapTest, APortCarriesOneNetwork) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kOther, "v2"}] = vm(2, "vm1"); }), Code::vm_conflict);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm1"); }), std::nullopt);
   EXPECT_EQ(refusal([](auto& s) {
@@ -87,7 +87,7 @@ TEST(LayoutTest, APortCarriesOneNetwork) {
       << "one goes and the other comes in the same change";
 }
 
-TEST(LayoutTest, KindsThatNeedABridgeOrAPortSaySo) {
+TEST(PortMapTest, KindsThatNeedABridgeOrAPortSaySo) {
   EXPECT_EQ(refusal([](auto& s) { s.networks[kOther] = intents(kOther, {IgmpSnooping{true}}); }),
             Code::unsupported);
   EXPECT_EQ(refusal([](auto& s) {
@@ -97,22 +97,22 @@ TEST(LayoutTest, KindsThatNeedABridgeOrAPortSaySo) {
             Code::unsupported);
 }
 
-TEST(LayoutTest, WhatIsTakenBackIsForgotten) {
-  Layout layout(state());
+TEST(PortMapTest, WhatIsTakenBackIsForgotten) {
+  PortMap port_map(state());
   DatapathState next = state();
   next.networks[kNet] = {};
   next.members[{kNet, "v1"}] = vm(1, "vm2");
   const DatapathDelta delta = difference(state(), next);
-  layout.apply(delta);
-  EXPECT_EQ(layout.plan(kNet), std::nullopt);
-  EXPECT_EQ(layout.owner("vm2"), kNet);
-  layout.apply(delta.reversed());
-  EXPECT_EQ(layout.plan(kNet), Layout(state()).plan(kNet));
-  EXPECT_EQ(layout.owner("vm1"), kNet);
-  EXPECT_EQ(layout.owner("vm2"), std::nullopt);
-  layout.apply(difference(state(), {}));
-  EXPECT_TRUE(layout.ports().empty());
-  EXPECT_TRUE(layout.plans().empty());
+  port_map.apply(delta);
+  EXPECT_EQ(port_map.plan(kNet), std::nullopt);
+  EXPECT_EQ(port_map.owner("vm2"), kNet);
+  port_map.apply(delta.reversed());
+  EXPECT_EQ(port_map.plan(kNet), PortMap(state()).plan(kNet));
+  EXPECT_EQ(port_map.owner("vm1"), kNet);
+  EXPECT_EQ(port_map.owner("vm2"), std::nullopt);
+  port_map.apply(difference(state(), {}));
+  EXPECT_TRUE(port_map.ports().empty());
+  EXPECT_TRUE(port_map.plans().empty());
 }
 
 TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
@@ -132,7 +132,7 @@ TEST(ProgramTest, ChainsTellTheirNetwork) {
       EXPECT_EQ(nft::chain_vnid(chain), vnid) << chain;
     }
   }
-  for (const auto& [chain, rules] : nft::frame(kGuarded).chains) {
+  for (const auto& [chain, rules] : nft::bridge_base(kGuarded).chains) {
     EXPECT_EQ(nft::chain_vnid(chain), std::nullopt) << chain;
   }
 }

@@ -34,9 +34,9 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
 }
 
 std::vector<DriverRefusal> LinuxDriver::take_back(const DatapathDelta& delta) {
-  auto refusals = change(delta.reversed(), forgotten_);
+  auto refusals = change(delta.reversed(), removed_leases_);
   // The repair that follows brings them if it has to make the table anew.
-  if (!refusals.empty()) note_leases(forgotten_);
+  if (!refusals.empty()) cache_leases(removed_leases_);
   return refusals;
 }
 
@@ -44,53 +44,53 @@ std::vector<DriverRefusal> LinuxDriver::change(const DatapathDelta& delta,
                                                const std::vector<nft::Element>& returning) {
   if (delta.empty()) return {};
   SegmentPlans before;
-  for (const Vnid vnid : touched(delta)) {
-    if (auto plan = layout_.plan(vnid)) before.emplace(vnid, *std::move(plan));
+  for (const Vnid vnid : affected_vnids(delta)) {
+    if (auto plan = port_map_.plan(vnid)) before.emplace(vnid, *std::move(plan));
   }
   PortOwners owners;
   for (const auto& [key, change] : delta.members) {
     for (const VmPtr& vm : {change.before, change.after}) {
-      if (vm && !vm->port.empty()) owners[vm->port] = layout_.owner(vm->port);
+      if (vm && !vm->port.empty()) owners[vm->port] = port_map_.owner(vm->port);
     }
   }
-  layout_.apply(delta);
-  auto refusals = layout_.refusals(delta, options_.guarded_ports);
-  if (refusals.empty()) refusals = newcomers_to_left_out(delta);
+  port_map_.apply(delta);
+  auto refusals = port_map_.refusals(delta, options_.guarded_ports);
+  if (refusals.empty()) refusals = refuse_joins_to_excluded(delta);
   if (refusals.empty()) refusals = missing_sensors(delta);
   if (refusals.empty()) refusals = enforce(delta, before, owners, returning);
   if (refusals.empty()) {
-    note_in_force(delta, owners);
+    clear_excluded(delta, owners);
   } else {
-    layout_.apply(delta.reversed());
+    port_map_.apply(delta.reversed());
   }
   return refusals;
 }
 
 // A VM cannot come into a network of which nothing is there.
-std::vector<DriverRefusal> LinuxDriver::newcomers_to_left_out(const DatapathDelta& delta) const {
-  if (left_out_.networks.empty()) return {};
+std::vector<DriverRefusal> LinuxDriver::refuse_joins_to_excluded(const DatapathDelta& delta) const {
+  if (excluded_.networks.empty()) return {};
   std::vector<DriverRefusal> out;
   for (const auto& [key, change] : delta.members) {
-    const auto network = left_out_.networks.find(key.vnid);
-    if (network == left_out_.networks.end() || delta.networks.contains(key.vnid)) continue;
+    const auto network = excluded_.networks.find(key.vnid);
+    if (network == excluded_.networks.end() || delta.networks.contains(key.vnid)) continue;
     if (change.after) out.push_back({key, network->second});
   }
   return out;
 }
 
-void LinuxDriver::note_in_force(const DatapathDelta& delta, const PortOwners& owners) {
-  if (left_out_.empty()) return;
-  for (const auto& [vnid, change] : delta.networks) left_out_.networks.erase(vnid);
-  for (const auto& [key, change] : delta.members) left_out_.members.erase(key);
+void LinuxDriver::clear_excluded(const DatapathDelta& delta, const PortOwners& owners) {
+  if (excluded_.empty()) return;
+  for (const auto& [vnid, change] : delta.networks) excluded_.networks.erase(vnid);
+  for (const auto& [key, change] : delta.members) excluded_.members.erase(key);
   for (const auto& [port, owner] : owners) {
-    if (joins(delta, port) || !layout_.owner(port)) left_out_.ports.erase(port);
+    if (joins(delta, port) || !port_map_.owner(port)) excluded_.ports.erase(port);
   }
 }
 
 std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& delta) {
   std::vector<DriverRefusal> out;
-  for (const Vnid vnid : touched(delta)) {
-    const std::string sensor = layout_.sensor(vnid);
+  for (const Vnid vnid : affected_vnids(delta)) {
+    const std::string sensor = port_map_.sensor(vnid);
     if (sensor.empty()) continue;
     auto link = read_link(sockets_.route, sensor);
     if (link && *link) continue;
@@ -114,21 +114,21 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   nft::Table from;
   nft::Table to;
   for (const auto& [vnid, change] : delta.networks) {
-    if (change.before && !left_out_.networks.contains(vnid)) {
+    if (change.before && !excluded_.networks.contains(vnid)) {
       from.add(nft::network_part(vnid, *change.before));
     }
     if (change.after) to.add(nft::network_part(vnid, *change.after));
   }
   for (const auto& [key, change] : delta.members) {
-    if (change.before && !left_out_.members.contains(key)) {
+    if (change.before && !excluded_.members.contains(key)) {
       from.add(nft::member_part(key.vnid, *change.before));
     }
     if (change.after) to.add(nft::member_part(key.vnid, *change.after));
   }
   for (const auto& [port, owner] : owners) {
     // If all who name it are left out, it is not there, and comes only with one who is not.
-    const bool there = !left_out_.ports.contains(port);
-    const auto now = layout_.owner(port);
+    const bool there = !excluded_.ports.contains(port);
+    const auto now = port_map_.owner(port);
     if (owner && there) from.add(nft::port_part(*owner, port));
     if (now && (there || joins(delta, port))) to.add(nft::port_part(*now, port));
   }
@@ -142,14 +142,15 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   auto refusals = extend_segments(delta, before, owners);
   if (!refusals.empty()) {
-    settled_.clear();
+    configured_ports_.clear();
     return refusals;
   }
   auto refused = commit(transaction);
   if (refused && refused->empty()) {
-    std::erase_if(leases_, [&](const auto& l) { return ending.contains(nft::lease_prefix(l)); });
-    note_leases(returning);
-    forgotten_ = *std::move(gone);
+    std::erase_if(cached_leases_,
+                  [&](const auto& l) { return ending.contains(nft::lease_prefix(l)); });
+    cache_leases(returning);
+    removed_leases_ = *std::move(gone);
     shrink_segments(before);
     join_moved_ports(owners);
     return {};
@@ -162,9 +163,9 @@ bool LinuxDriver::touches_mirrors(const DatapathDelta& delta) const {
   for (const auto& [vnid, change] : delta.networks) {
     if (change.before && find_intent<Mirror>(*change.before) != nullptr) return true;
   }
-  const auto vnids = touched(delta);
+  const auto vnids = affected_vnids(delta);
   return std::any_of(vnids.begin(), vnids.end(),
-                     [&](Vnid vnid) { return !layout_.sensor(vnid).empty(); });
+                     [&](Vnid vnid) { return !port_map_.sensor(vnid).empty(); });
 }
 
 }  // namespace tenet::device

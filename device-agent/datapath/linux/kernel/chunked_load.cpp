@@ -13,7 +13,7 @@ namespace tenet::device {
 // While the kernel takes one part, in the only other thread that there ever is, the next is made.
 // The kernel needs twice as long. So each may be twice as large as the one before, and there are
 // few, since with each the kernel looks at all chains.
-Result<bool> LinuxDriver::load(nft::Parts& parts) {
+Result<bool> LinuxDriver::load_chunks(nft::LoadChunks& chunks) {
   using Answer = Result<std::vector<NetlinkError>>;
   const auto known = std::exchange(generation_, std::nullopt);
   std::uint32_t transactions = 0;
@@ -25,11 +25,11 @@ Result<bool> LinuxDriver::load(nft::Parts& parts) {
     if (!refused) return fail(refused.error());
     return refused->empty();
   };
-  for (std::size_t size = 2 * nft::kFirstPart; !parts.done(); size *= 2) {
+  for (std::size_t size = 2 * nft::kFirstChunk; !chunks.done(); size *= 2) {
     NetlinkMessages messages;
     messages.reserve(2 * bytes);
     nft::put_begin(messages);
-    nft::put_part(messages, nft::bridge_table(), parts.next(size));
+    nft::put_part(messages, nft::bridge_table(), chunks.next(size));
     nft::put_end(messages);
     bytes = messages.size();
     if (auto taken = arrive(); !taken || !*taken) return taken;

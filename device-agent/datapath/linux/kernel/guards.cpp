@@ -25,27 +25,27 @@ nft::Table LinuxDriver::port_guards(const Links& links) const {
 // The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
 // sensors that are not there join when they come.
 Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& delta) {
-  auto now = nft::read_table(sockets_.netfilter, nft::port_table());
+  auto now = nft::read_table(sockets_.netfilter, nft::netdev_table());
   if (!now) return fail(now.error());
   auto links = read_links(sockets_.route);
   if (!links) return fail(links.error());
   nft::Table wanted = port_guards(*links);
-  settled_.clear();
+  configured_ports_.clear();
   for (const auto& [port, link] : *links) {
-    if (nft::is_guarded(options_.guarded_ports, port)) settled_[port] = link.index;
+    if (nft::is_guarded(options_.guarded_ports, port)) configured_ports_[port] = link.index;
   }
-  for (const auto& [port, sensor] : layout_.mirrored()) {
-    const Vnid owner = *layout_.owner(port);
-    if (left_out_.networks.contains(owner) && !delta.networks.contains(owner)) continue;
+  for (const auto& [port, sensor] : port_map_.mirrored_ports()) {
+    const Vnid owner = *port_map_.owner(port);
+    if (excluded_.networks.contains(owner) && !delta.networks.contains(owner)) continue;
     const auto target = links->find(sensor);
     if (target != links->end() && links->contains(port)) {
       wanted.add(nft::mirror_part(port, target->second.index));
     }
   }
   if (!wanted.chains.empty()) {
-    nft::add_table(out, nft::port_table(), *std::move(now), std::move(wanted), false);
+    nft::update_table(out, nft::netdev_table(), *std::move(now), std::move(wanted), false);
   } else if (*now) {
-    out.add(nft::port_table(), nft::RemoveTable{});
+    out.add(nft::netdev_table(), nft::RemoveTable{});
   }
   return {};
 }
@@ -53,15 +53,15 @@ Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& 
 // The kernel does not take what is wanted. Without it nobody is known: unknown means no traffic
 // (law 10). What is in force besides stays so, but in a table whose frame cannot be made right
 // within it.
-void LinuxDriver::raise_guards() {
+void LinuxDriver::install_guards() {
   std::vector<std::string> raised;
   const auto raise = [&](const std::vector<std::pair<nft::TableName, nft::Table>>& frames) {
     nft::Transaction transaction;
     for (const auto& [name, frame] : frames) {
       auto now = nft::read_table(sockets_.netfilter, name);
       if (!now) return;
-      if (*now && nft::same_frame(**now, frame)) nft::reduce(**now, frame);
-      nft::add_table(transaction, name, *std::move(now), frame, false);
+      if (*now && nft::same_shape(**now, frame)) nft::restrict_to(**now, frame);
+      nft::update_table(transaction, name, *std::move(now), frame, false);
     }
     const auto refused = commit(transaction);
     if (!refused || !refused->empty()) {
@@ -71,25 +71,25 @@ void LinuxDriver::raise_guards() {
                                      : describe(refused.error())}});
       return;
     }
-    auto texts = nft::counted_texts(transaction);
+    auto texts = nft::summary(transaction);
     std::move(texts.begin(), texts.end(), std::back_inserter(raised));
   };
-  raise({{nft::stack_table(), nft::stack_frame(options_.guarded_ports)},
-         {nft::arp_table(), nft::arp_frame(options_.guarded_ports)},
-         {nft::bridge_table(), nft::frame(options_.guarded_ports)}});
+  raise({{nft::inet_table(), nft::inet_base(options_.guarded_ports)},
+         {nft::arp_table(), nft::arp_base(options_.guarded_ports)},
+         {nft::bridge_table(), nft::bridge_base(options_.guarded_ports)}});
   // Apart, since ports may go meanwhile.
   const auto links = read_links(sockets_.route);
   nft::Table ports = links ? port_guards(*links) : nft::Table();
-  if (!ports.chains.empty()) raise({{nft::port_table(), std::move(ports)}});
+  if (!ports.chains.empty()) raise({{nft::netdev_table(), std::move(ports)}});
   generation_ = std::nullopt;
-  settled_.clear();
+  configured_ports_.clear();
   if (!raised.empty()) log::warning("guards without networks", {{"made", join(raised, ", ")}});
 }
 
 void LinuxDriver::guard() {
   // Also a table with other guards is what somebody wanted.
   const auto now = nft::read_table(sockets_.netfilter, nft::bridge_table());
-  if (now && !*now) raise_guards();
+  if (now && !*now) install_guards();
 }
 
 }  // namespace tenet::device

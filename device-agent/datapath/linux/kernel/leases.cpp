@@ -27,7 +27,7 @@ void LinuxDriver::remember(const std::set<Lease>& leases) {
   for (const Lease& lease : leases) {
     elements.push_back({nft::lease_key(lease.mac, lease.address)});
   }
-  note_leases(elements);
+  cache_leases(elements);
 }
 
 Result<std::vector<nft::Element>> LinuxDriver::change_leases(
@@ -55,12 +55,12 @@ Result<std::vector<nft::Element>> LinuxDriver::change_leases(
   return forgotten;
 }
 
-void LinuxDriver::note_leases(const std::vector<nft::Element>& leases) {
+void LinuxDriver::cache_leases(const std::vector<nft::Element>& leases) {
   if (leases.empty()) return;
   std::set<nft::Bytes> known;
-  for (const nft::Element& lease : leases_) known.insert(lease.key);
+  for (const nft::Element& lease : cached_leases_) known.insert(lease.key);
   for (const nft::Element& lease : leases) {
-    if (known.insert(lease.key).second) leases_.push_back(lease);
+    if (known.insert(lease.key).second) cached_leases_.push_back(lease);
   }
 }
 
@@ -70,7 +70,7 @@ void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted)
   for (const auto& [key, vm] : wanted.members) {
     if (vm->addresses.empty()) unaddressed.insert(nft::lease_prefix(vm->mac));
   }
-  for (const nft::Element& lease : leases_) {
+  for (const nft::Element& lease : cached_leases_) {
     if (!unaddressed.contains(nft::lease_prefix(lease))) continue;
     out.add(nft::bridge_table(), nft::AddElement{std::string(nft::kLeases), lease});
   }

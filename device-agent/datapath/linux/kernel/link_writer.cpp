@@ -93,7 +93,7 @@ Result<void> write_bridge(NetlinkSocket& socket, std::uint32_t index, const Brid
 
 // A bridge asks when it becomes the querier, and then twice a minute: who had no address then, as
 // no bridge that has just been set up, begins again.
-Result<void> begin_to_ask(NetlinkSocket& socket, std::uint32_t index) {
+Result<void> restart_querier(NetlinkSocket& socket, std::uint32_t index) {
   auto link = read_link(socket, index);
   if (!link) return fail(link.error());
   if (!*link || !(*link)->bridge || !(*link)->bridge->snooping) return {};
@@ -167,7 +167,7 @@ Result<void> set_up(NetlinkSocket& socket, std::uint32_t index) {
     info->ifi_change = IFF_UP;
   });
   if (!up) return up;
-  return begin_to_ask(socket, index);
+  return restart_querier(socket, index);
 }
 
 Result<void> remove_link(NetlinkSocket& socket, std::uint32_t index) {

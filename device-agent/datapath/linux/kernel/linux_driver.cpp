@@ -32,7 +32,7 @@ LinuxDriver::LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets soc
     : options_(std::move(options)),
       sockets_(std::move(sockets)),
       capabilities_(std::move(capabilities)),
-      segments_(sockets_.route, options_.underlay),
+      overlays_(sockets_.route, options_.underlay),
       // A descriptor of its own, since both close theirs.
       events_(io, ::dup(sockets_.events.fd())) {}
 
@@ -40,7 +40,7 @@ Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
     const nft::Transaction& transaction) {
   if (transaction.empty()) return std::vector<nft::Transaction::Refusal>();
   auto refused = transaction.commit(sockets_.netfilter);
-  if (!refused || !refused->empty()) settled_.clear();
+  if (!refused || !refused->empty()) configured_ports_.clear();
   const auto known = std::exchange(generation_, std::nullopt);
   auto now = nft::read_generation(sockets_.netfilter);
   if (!refused || !now || !known) return refused;

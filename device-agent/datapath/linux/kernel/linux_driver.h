@@ -57,22 +57,22 @@ class LinuxDriver : public Driver {
 
   // ---- restore: linux_restore.cpp
   // Makes the kernel what `all` says, as far as it can.
-  Result<Restored> make(const DatapathState& all);
+  Result<Restored> reconcile(const DatapathState& all);
   // Says what differed. `anew`: whatever is there is replaced as a whole.
-  Result<std::vector<std::string>> commit_tables(const DatapathState& wanted, bool anew);
-  Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted, nft::Parts& parts,
-                          bool anew);
+  Result<std::vector<std::string>> commit_tables(const DatapathState& wanted, bool rebuild);
+  Result<void> add_tables(nft::Transaction& out, const DatapathState& wanted,
+                          nft::LoadChunks& chunks, bool rebuild);
   // The rest of them. False: the kernel refuses something. Errors: io.
-  Result<bool> load(nft::Parts& parts);
+  Result<bool> load_chunks(nft::LoadChunks& chunks);
   void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
   Result<void> make_queue(const QueueOptions& queue, std::vector<std::string>& repaired);
   // The guards alone, if what is wanted could not be made.
-  void raise_guards();
+  void install_guards();
   nft::Table port_guards(const Links& links) const;
   // What ports lack of guards and copies, now that `delta` is laid out. Errors: io.
   Result<void> add_ports(nft::Transaction& out, const DatapathDelta& delta);
   // The networks whose sensor is not there. Errors: io.
-  Result<std::vector<DriverRefusal>> without_sensor();
+  Result<std::vector<DriverRefusal>> networks_without_sensor();
 
   // ---- apply: linux_apply.cpp
   // `returning`: leases that come with it.
@@ -82,12 +82,12 @@ class LinuxDriver : public Driver {
                                      const PortOwners& owners,
                                      const std::vector<nft::Element>& returning);
   std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
-  std::vector<DriverRefusal> newcomers_to_left_out(const DatapathDelta& delta) const;
+  std::vector<DriverRefusal> refuse_joins_to_excluded(const DatapathDelta& delta) const;
   // What has changed is in force now, or gone.
-  void note_in_force(const DatapathDelta& delta, const PortOwners& owners);
+  void clear_excluded(const DatapathDelta& delta, const PortOwners& owners);
   std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta, const SegmentPlans& before,
                                              const PortOwners& owners);
-  Result<void> make_room(const SegmentPlans& before, const PortOwners& owners);
+  Result<void> release_moved(const SegmentPlans& before, const PortOwners& owners);
   void join_moved_ports(const PortOwners& owners);
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
   void shrink_segments(const SegmentPlans& before);
@@ -97,32 +97,32 @@ class LinuxDriver : public Driver {
                                                   const std::set<nft::Bytes>& ending,
                                                   const std::vector<nft::Element>& returning);
   // Adds to what a table that is lost and made again gets.
-  void note_leases(const std::vector<nft::Element>& leases);
+  void cache_leases(const std::vector<nft::Element>& leases);
 
   // ---- events: linux_events.cpp
   void await_events();
   void on_events();
-  bool lost(const std::set<std::string>& links);
-  bool founded();
-  bool is_foundation(const std::string& port) const;
+  bool any_lost(const std::set<std::string>& links);
+  bool underlay_ready();
+  bool is_base_port(const std::string& port) const;
   // Whether a guarded port has its guard and its bridge.
-  bool is_settled(const Link& port);
+  bool is_configured(const Link& port);
   void check_ports(const std::set<std::string>& ports);
 
   LinuxOptions options_;
   Sockets sockets_;
   Capabilities capabilities_;
-  SegmentKeeper segments_;
-  Layout layout_;
-  LeftOut left_out_;
+  OverlayManager overlays_;
+  PortMap port_map_;
+  Excluded excluded_;
   // The kernel's generation when our tables were last known to be what apply() and restore() said;
   // nothing if it is not known.
   std::optional<std::uint32_t> generation_;
   // Ports that have a guard, and the index that each had then.
-  std::map<std::string, std::uint32_t> settled_;
-  bool lacking_ = false;                 // restore() said that something is missing
-  std::vector<nft::Element> leases_;     // as of the last look, should the table be lost
-  std::vector<nft::Element> forgotten_;  // by the last change, should it be taken back
+  std::map<std::string, std::uint32_t> configured_ports_;
+  bool incomplete_ = false;                   // restore() said that something is missing
+  std::vector<nft::Element> cached_leases_;   // as of the last look, should the table be lost
+  std::vector<nft::Element> removed_leases_;  // by the last change, should it be taken back
   asio::posix::stream_descriptor events_;
   std::function<void()> drifted_ = [] {};
 };

@@ -47,7 +47,7 @@ mnl_socket* open_within(int bus, int network_namespace) {
   return socket;
 }
 
-constexpr std::size_t kReceive = 262144;
+constexpr std::size_t kReceiveBufferBytes = 262144;
 
 }  // namespace
 
@@ -136,7 +136,7 @@ Result<void> NetlinkSocket::dump(const NetlinkMessages& request,
 }
 
 bool NetlinkSocket::drain(const std::function<void(const nlmsghdr*)>& receive) {
-  static thread_local std::vector<char> buffer(kReceive);
+  static thread_local std::vector<char> buffer(kReceiveBufferBytes);
   while (true) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;

@@ -31,17 +31,17 @@ nftnl_expr* limit_expression(const Limit& limit) {
 }
 
 struct Writer {
-  nftnl_expr* operator()(const Load& x) const {
+  nftnl_expr* operator()(const LoadPayload& x) const {
     nftnl_expr* e = make("payload");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, register_number(x.reg));
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, static_cast<std::uint32_t>(x.header));
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, x.offset);
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, x.length);
     return e;
   }
-  nftnl_expr* operator()(const Write& x) const {
+  nftnl_expr* operator()(const SetPayload& x) const {
     nftnl_expr* e = make("payload");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_SREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_SREG, register_number(x.reg));
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, x.offset);
     nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, x.length);
@@ -53,12 +53,12 @@ struct Writer {
   nftnl_expr* operator()(const LoadMeta& x) const {
     nftnl_expr* e = make("meta");
     nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, meta_number(x.key));
-    nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, register_number(x.reg));
     return e;
   }
-  nftnl_expr* operator()(const LoadExtension& x) const {
+  nftnl_expr* operator()(const LoadExthdr& x) const {
     nftnl_expr* e = make("exthdr");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, register_number(x.reg));
     nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, x.type);
     nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, x.offset);
     nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, x.length);
@@ -68,19 +68,19 @@ struct Writer {
   nftnl_expr* operator()(const SetMeta& x) const {
     nftnl_expr* e = make("meta");
     nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, meta_number(x.key));
-    nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_META_SREG, register_number(x.reg));
     return e;
   }
-  nftnl_expr* operator()(const Compare& x) const {
+  nftnl_expr* operator()(const Cmp& x) const {
     nftnl_expr* e = make("cmp");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, register_number(x.reg));
     nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, x.equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
     set_bytes(e, NFTNL_EXPR_CMP_DATA, x.value);
     return e;
   }
-  nftnl_expr* operator()(const Between& x) const {
+  nftnl_expr* operator()(const Range& x) const {
     nftnl_expr* e = make("range");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_SREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_SREG, register_number(x.reg));
     nftnl_expr_set_u32(e, NFTNL_EXPR_RANGE_OP, NFT_RANGE_EQ);
     set_bytes(e, NFTNL_EXPR_RANGE_FROM_DATA, x.first);
     set_bytes(e, NFTNL_EXPR_RANGE_TO_DATA, x.last);
@@ -88,17 +88,17 @@ struct Writer {
   }
   nftnl_expr* operator()(const Bitwise& x) const {
     nftnl_expr* e = make("bitwise");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, register_number(x.slot));
-    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, register_number(x.reg));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, register_number(x.reg));
     nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
     nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, static_cast<std::uint32_t>(x.mask.size()));
     set_bytes(e, NFTNL_EXPR_BITWISE_MASK, x.mask);
-    set_bytes(e, NFTNL_EXPR_BITWISE_XOR, x.flip);
+    set_bytes(e, NFTNL_EXPR_BITWISE_XOR, x.xor_);
     return e;
   }
-  nftnl_expr* operator()(const Constant& x) const {
+  nftnl_expr* operator()(const Immediate& x) const {
     nftnl_expr* e = make("immediate");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, register_number(x.reg));
     set_bytes(e, NFTNL_EXPR_IMM_DATA, x.value);
     return e;
   }
@@ -116,22 +116,22 @@ struct Writer {
     nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, x.set.c_str());
     if (x.verdict) nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
     if (x.result) nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, register_number(*x.result));
-    if (x.absent) nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    if (x.invert) nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
     return e;
   }
-  nftnl_expr* operator()(const Update& x) const {
+  nftnl_expr* operator()(const Dynset& x) const {
     nftnl_expr* e = make("dynset");
     nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, x.set.c_str());
-    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, update_number(x.kind));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, dynset_number(x.op));
     nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, register_number(x.key));
     if (x.value) nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, register_number(*x.value));
     if (x.timeout_ms != 0) nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, x.timeout_ms);
-    if (x.over) nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPRESSIONS, limit_expression(*x.over));
+    if (x.limit) nftnl_expr_add_expr(e, NFTNL_EXPR_DYNSET_EXPRESSIONS, limit_expression(*x.limit));
     return e;
   }
-  nftnl_expr* operator()(const Duplicate& x) const {
+  nftnl_expr* operator()(const Dup& x) const {
     nftnl_expr* e = make("dup");
-    nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_DEV, register_number(x.slot));
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_DEV, register_number(x.reg));
     return e;
   }
   nftnl_expr* operator()(const Queue& x) const {
@@ -141,7 +141,7 @@ struct Writer {
     nftnl_expr_set_u16(e, NFTNL_EXPR_QUEUE_FLAGS, x.bypass ? NFT_QUEUE_FLAG_BYPASS : 0);
     return e;
   }
-  nftnl_expr* operator()(const Foreign& x) const { return make(x.name.c_str()); }
+  nftnl_expr* operator()(const Unknown& x) const { return make(x.name.c_str()); }
 };
 
 }  // namespace

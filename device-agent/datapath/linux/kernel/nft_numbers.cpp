@@ -14,22 +14,22 @@ constexpr std::array<std::pair<VerdictCode, std::int32_t>, 5> kVerdicts{
     {{VerdictCode::drop, NF_DROP},
      {VerdictCode::accept, NF_ACCEPT},
      {VerdictCode::jump, NFT_JUMP},
-     {VerdictCode::go_to, NFT_GOTO},
-     {VerdictCode::back, NFT_RETURN}}};
+     {VerdictCode::goto_, NFT_GOTO},
+     {VerdictCode::return_, NFT_RETURN}}};
 
 constexpr std::array<std::pair<MetaKey, std::uint32_t>, 7> kMetaKeys{
-    {{MetaKey::in_port, NFT_META_IIFNAME},
-     {MetaKey::out_port, NFT_META_OIFNAME},
-     {MetaKey::in_group, NFT_META_IIFGROUP},
+    {{MetaKey::iifname, NFT_META_IIFNAME},
+     {MetaKey::oifname, NFT_META_OIFNAME},
+     {MetaKey::iifgroup, NFT_META_IIFGROUP},
      {MetaKey::ethertype, NFT_META_PROTOCOL},
-     {MetaKey::protocol, NFT_META_L4PROTO},
+     {MetaKey::l4proto, NFT_META_L4PROTO},
      {MetaKey::priority, NFT_META_PRIORITY},
      {MetaKey::mark, NFT_META_MARK}}};
 
-constexpr std::array<std::pair<UpdateKind, std::uint32_t>, 3> kUpdates{
-    {{UpdateKind::add, NFT_DYNSET_OP_ADD},
-     {UpdateKind::update, NFT_DYNSET_OP_UPDATE},
-     {UpdateKind::remove, NFT_DYNSET_OP_DELETE}}};
+constexpr std::array<std::pair<DynsetOp, std::uint32_t>, 3> kDynsetOps{
+    {{DynsetOp::add, NFT_DYNSET_OP_ADD},
+     {DynsetOp::update, NFT_DYNSET_OP_UPDATE},
+     {DynsetOp::remove, NFT_DYNSET_OP_DELETE}}};
 
 // Both directions of a table of pairs. What is to be written is always there.
 template <class Table, class Value>
@@ -62,13 +62,13 @@ std::uint16_t family_number(TableFamily family) {
 }
 
 // The kernel calls every fourth word by the name of a 128-bit register.
-std::uint32_t register_number(Slot slot) {
-  return slot % 4 == 0 ? NFT_REG_1 + slot / 4U : NFT_REG32_00 + slot;
+std::uint32_t register_number(Register reg) {
+  return reg % 4 == 0 ? NFT_REG_1 + reg / 4U : NFT_REG32_00 + reg;
 }
 
-Slot register_of(std::uint32_t number) {
-  return static_cast<Slot>(number >= NFT_REG32_00 ? number - NFT_REG32_00
-                                                  : (number - NFT_REG_1) * 4);
+Register register_of(std::uint32_t number) {
+  return static_cast<Register>(number >= NFT_REG32_00 ? number - NFT_REG32_00
+                                                      : (number - NFT_REG_1) * 4);
 }
 
 std::int32_t verdict_number(VerdictCode code) {
@@ -87,12 +87,12 @@ std::optional<MetaKey> meta_key(std::uint32_t number) {
   return value_in(kMetaKeys, number);
 }
 
-std::uint32_t update_number(UpdateKind kind) {
-  return number_in(kUpdates, kind);
+std::uint32_t dynset_number(DynsetOp kind) {
+  return number_in(kDynsetOps, kind);
 }
 
-std::optional<UpdateKind> update_kind(std::uint32_t number) {
-  return value_in(kUpdates, number);
+std::optional<DynsetOp> dynset_op(std::uint32_t number) {
+  return value_in(kDynsetOps, number);
 }
 
 }  // namespace tenet::device::nft

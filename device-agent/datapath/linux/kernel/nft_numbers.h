@@ -13,8 +13,8 @@ namespace tenet::device::nft {
 std::uint16_t family_number(TableFamily family);
 
 // NFT_REG_*.
-std::uint32_t register_number(Slot slot);
-Slot register_of(std::uint32_t number);
+std::uint32_t register_number(Register reg);
+Register register_of(std::uint32_t number);
 
 // NF_* and NFT_*; nothing for a number that we never write.
 std::int32_t verdict_number(VerdictCode code);
@@ -25,7 +25,7 @@ std::uint32_t meta_number(MetaKey key);
 std::optional<MetaKey> meta_key(std::uint32_t number);
 
 // NFT_DYNSET_OP_*; nothing for a number that we never write.
-std::uint32_t update_number(UpdateKind kind);
-std::optional<UpdateKind> update_kind(std::uint32_t number);
+std::uint32_t dynset_number(DynsetOp kind);
+std::optional<DynsetOp> dynset_op(std::uint32_t number);
 
 }  // namespace tenet::device::nft

@@ -24,7 +24,7 @@ using RulePtr = Owner<nftnl_rule, nftnl_rule_free>;
 using SetPtr = Owner<nftnl_set, nftnl_set_free>;
 
 template <class Ptr>
-Ptr made(typename Ptr::pointer object) {
+Ptr own(typename Ptr::pointer object) {
   if (object == nullptr) throw std::bad_alloc();
   return Ptr(object);
 }

@@ -58,13 +58,13 @@ tl::unexpected<Error> unreadable(const std::string& what) {
   return fail(Code::io, "the kernel's answer about a " + what + " cannot be read");
 }
 
-Result<bool> read_head(NetlinkSocket& socket, const TableName& name, Table& out) {
+Result<bool> read_table_flags(NetlinkSocket& socket, const TableName& name, Table& out) {
   bool there = false;
   bool readable = true;
   // A dump, since asking for one table that is not there is an error among others.
   auto read = socket.dump(
       request(name, NFT_MSG_GETTABLE, NLM_F_DUMP, [](nlmsghdr*) {}), [&](const nlmsghdr* message) {
-        const TablePtr table = made<TablePtr>(nftnl_table_alloc());
+        const TablePtr table = own<TablePtr>(nftnl_table_alloc());
         readable = readable && nftnl_table_nlmsg_parse(message, table.get()) == 0;
         if (!readable || nftnl_table_get_str(table.get(), NFTNL_TABLE_NAME) != name.name) return;
         there = true;
@@ -96,7 +96,7 @@ Result<void> read_chains(NetlinkSocket& socket, const TableName& name, Table& ou
   bool readable = true;
   auto read = socket.dump(
       request(name, NFT_MSG_GETCHAIN, NLM_F_DUMP, [](nlmsghdr*) {}), [&](const nlmsghdr* message) {
-        const ChainPtr chain = made<ChainPtr>(nftnl_chain_alloc());
+        const ChainPtr chain = own<ChainPtr>(nftnl_chain_alloc());
         readable = readable && nftnl_chain_nlmsg_parse(message, chain.get()) == 0;
         if (!readable || nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_TABLE) != name.name) return;
         out.chains[nftnl_chain_get_str(chain.get(), NFTNL_CHAIN_NAME)] = read_chain(chain.get());
@@ -125,7 +125,7 @@ Rule read_rule(nftnl_rule* rule) {
 // Of one chain, or of all.
 Result<void> read_rules(NetlinkSocket& socket, const TableName& name, const std::string& chain,
                         Table& out) {
-  const RulePtr asked = made<RulePtr>(nftnl_rule_alloc());
+  const RulePtr asked = own<RulePtr>(nftnl_rule_alloc());
   nftnl_rule_set_str(asked.get(), NFTNL_RULE_TABLE, name.name.c_str());
   if (!chain.empty()) nftnl_rule_set_str(asked.get(), NFTNL_RULE_CHAIN, chain.c_str());
   bool readable = true;
@@ -133,7 +133,7 @@ Result<void> read_rules(NetlinkSocket& socket, const TableName& name, const std:
       request(name, NFT_MSG_GETRULE, NLM_F_DUMP,
               [&](nlmsghdr* header) { nftnl_rule_nlmsg_build_payload(header, asked.get()); }),
       [&](const nlmsghdr* message) {
-        const RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
+        const RulePtr rule = own<RulePtr>(nftnl_rule_alloc());
         readable = readable && nftnl_rule_nlmsg_parse(message, rule.get()) == 0;
         if (!readable || nftnl_rule_get_str(rule.get(), NFTNL_RULE_TABLE) != name.name) return;
         out.chains[nftnl_rule_get_str(rule.get(), NFTNL_RULE_CHAIN)].rules.push_back(
@@ -179,14 +179,14 @@ SetSpec read_spec(const nftnl_set* set) {
 }
 
 Result<void> read_sets(NetlinkSocket& socket, const TableName& name, Table& out) {
-  const SetPtr asked = made<SetPtr>(nftnl_set_alloc());
+  const SetPtr asked = own<SetPtr>(nftnl_set_alloc());
   nftnl_set_set_str(asked.get(), NFTNL_SET_TABLE, name.name.c_str());
   bool readable = true;
   auto read = socket.dump(
       request(name, NFT_MSG_GETSET, NLM_F_DUMP,
               [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, asked.get()); }),
       [&](const nlmsghdr* message) {
-        const SetPtr set = made<SetPtr>(nftnl_set_alloc());
+        const SetPtr set = own<SetPtr>(nftnl_set_alloc());
         readable = readable && nftnl_set_nlmsg_parse(message, set.get()) == 0;
         if (!readable) return;
         out.sets[nftnl_set_get_str(set.get(), NFTNL_SET_NAME)] = read_spec(set.get());
@@ -200,7 +200,7 @@ Result<void> read_sets(NetlinkSocket& socket, const TableName& name, Table& out)
 
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,
                                            const std::string& name) {
-  const SetPtr asked = made<SetPtr>(nftnl_set_alloc());
+  const SetPtr asked = own<SetPtr>(nftnl_set_alloc());
   nftnl_set_set_str(asked.get(), NFTNL_SET_TABLE, table.name.c_str());
   nftnl_set_set_str(asked.get(), NFTNL_SET_NAME, name.c_str());
   std::vector<Element> out;
@@ -213,7 +213,7 @@ Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableNam
       request(table, NFT_MSG_GETSETELEM, NLM_F_DUMP,
               [&](nlmsghdr* header) { nftnl_set_nlmsg_build_payload(header, asked.get()); }),
       [&](const nlmsghdr* message) {
-        const SetPtr set = made<SetPtr>(nftnl_set_alloc());
+        const SetPtr set = own<SetPtr>(nftnl_set_alloc());
         readable = readable && nftnl_set_elems_nlmsg_parse(message, set.get()) == 0;
         if (readable) nftnl_set_elem_foreach(set.get(), collect, &out);
       });
@@ -223,7 +223,7 @@ Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableNam
 }
 
 Result<std::uint32_t> read_generation(NetlinkSocket& socket) {
-  const auto generation = made<Owner<nftnl_gen, nftnl_gen_free>>(nftnl_gen_alloc());
+  const auto generation = own<Owner<nftnl_gen, nftnl_gen_free>>(nftnl_gen_alloc());
   bool readable = false;
   auto answered = socket.transact(
       request({}, NFT_MSG_GETGEN, NLM_F_ACK, [](nlmsghdr*) {}), [&](const nlmsghdr* message) {
@@ -236,7 +236,7 @@ Result<std::uint32_t> read_generation(NetlinkSocket& socket) {
 
 Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& name) {
   Table out;
-  auto there = read_head(socket, name, out);
+  auto there = read_table_flags(socket, name, out);
   if (!there) return fail(there.error());
   if (!*there) return std::nullopt;
   if (auto read = read_chains(socket, name, out); !read) return fail(read.error());

@@ -27,21 +27,21 @@ void Transaction::add(const TableName& table, std::vector<Change> changes) {
 
 Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& socket) const {
   if (steps_.empty()) return std::vector<Refusal>();
-  auto refused = commit(socket, kMostElements);
+  auto refused = commit(socket, kMaxElementsPerMessage);
   // Nothing has happened, and the kernel names a message. One element in each tells which it is.
   if (refused && !refused->empty()) return commit(socket, 1);
   return refused;
 }
 
 Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& socket,
-                                                              std::size_t most_elements) const {
+                                                              std::size_t max_elements) const {
   NetlinkMessages messages;
   std::vector<std::size_t> first;  // step of each message
   put_begin(messages);
   for (std::size_t i = 0; i < steps_.size();) {
     const Step& step = steps_[i];
     first.push_back(i);
-    const auto elements = elements_from(i, most_elements);
+    const auto elements = elements_from(i, max_elements);
     const std::string* set = element_of(step).set;
     if (set != nullptr && elements.size() > 1) {
       i += elements.size();

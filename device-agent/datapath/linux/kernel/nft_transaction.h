@@ -26,7 +26,7 @@ class Transaction {
   Result<std::vector<Refusal>> commit(NetlinkSocket& socket) const;
 
  private:
-  Result<std::vector<Refusal>> commit(NetlinkSocket& socket, std::size_t most_elements) const;
+  Result<std::vector<Refusal>> commit(NetlinkSocket& socket, std::size_t max_elements) const;
   std::vector<const Element*> elements_from(std::size_t begin, std::size_t most) const;
 
   std::vector<Step> steps_;

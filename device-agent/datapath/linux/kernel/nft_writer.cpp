@@ -17,7 +17,7 @@ namespace tenet::device::nft {
 namespace {
 
 // nft reads comments as a list of type, length, bytes with their NUL.
-std::string comment_data(const std::string& comment) {
+std::string comment_userdata(const std::string& comment) {
   const std::string text = comment.substr(0, 127);
   std::string out;
   out += static_cast<char>(NFTNL_UDATA_RULE_COMMENT);
@@ -27,7 +27,7 @@ std::string comment_data(const std::string& comment) {
 
 // How nft shall print keys and values: names of ports and marks are in the host's order. Types are
 // nft's (include/datatype.h); a concatenation knows the order of its parts.
-std::string set_notes(const SetSpec& spec) {
+std::string set_userdata(const SetSpec& spec) {
   constexpr std::uint32_t kInvalid = 0;
   constexpr std::uint32_t kHost = 1;
   constexpr std::uint32_t kBig = 2;
@@ -67,9 +67,9 @@ nftnl_set_elem* make_element(const Element& element) {
 }
 
 // Writes one message: its header, then what the visitor has for it.
-class Put {
+class MessageWriter {
  public:
-  Put(NetlinkMessages& out, const TableName& table, bool last)
+  MessageWriter(NetlinkMessages& out, const TableName& table, bool last)
       : out_(out), table_(table), answer_(last ? NLM_F_ACK : 0) {}
 
   void operator()(const AddTable&) const { table(NFT_MSG_NEWTABLE, NLM_F_CREATE); }
@@ -87,7 +87,7 @@ class Put {
       nftnl_set_set_u64(set.get(), NFTNL_SET_TIMEOUT, c.spec.timeout_ms);
     }
     if (c.spec.size != 0) nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, c.spec.size);
-    const std::string notes = set_notes(c.spec);
+    const std::string notes = set_userdata(c.spec);
     nftnl_set_set_data(set.get(), NFTNL_SET_USERDATA, notes.data(),
                        static_cast<std::uint32_t>(notes.size()));
     write(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, [&](nlmsghdr* header) {
@@ -135,7 +135,7 @@ class Put {
       nftnl_rule_add_expr(rule.get(), to_nftnl(expression));
     }
     if (!added.comment.empty()) {
-      const std::string data = comment_data(added.comment);
+      const std::string data = comment_userdata(added.comment);
       nftnl_rule_set_data(rule.get(), NFTNL_RULE_USERDATA, data.data(),
                           static_cast<std::uint32_t>(data.size()));
     }
@@ -165,25 +165,25 @@ class Put {
     elements(set, {&all, 1}, added);
   }
   void table(std::uint16_t type, std::uint16_t flags) const {
-    const TablePtr table = made<TablePtr>(nftnl_table_alloc());
+    const TablePtr table = own<TablePtr>(nftnl_table_alloc());
     nftnl_table_set_str(table.get(), NFTNL_TABLE_NAME, table_.name.c_str());
     write(type, flags,
           [&](nlmsghdr* header) { nftnl_table_nlmsg_build_payload(header, table.get()); });
   }
   SetPtr named_set(const std::string& name) const {
-    SetPtr set = made<SetPtr>(nftnl_set_alloc());
+    SetPtr set = own<SetPtr>(nftnl_set_alloc());
     nftnl_set_set_str(set.get(), NFTNL_SET_TABLE, table_.name.c_str());
     nftnl_set_set_str(set.get(), NFTNL_SET_NAME, name.c_str());
     return set;
   }
   ChainPtr named_chain(const std::string& name) const {
-    ChainPtr chain = made<ChainPtr>(nftnl_chain_alloc());
+    ChainPtr chain = own<ChainPtr>(nftnl_chain_alloc());
     nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_TABLE, table_.name.c_str());
     nftnl_chain_set_str(chain.get(), NFTNL_CHAIN_NAME, name.c_str());
     return chain;
   }
   RulePtr named_rule(const std::string& chain) const {
-    RulePtr rule = made<RulePtr>(nftnl_rule_alloc());
+    RulePtr rule = own<RulePtr>(nftnl_rule_alloc());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_TABLE, table_.name.c_str());
     nftnl_rule_set_str(rule.get(), NFTNL_RULE_CHAIN, chain.c_str());
     nftnl_rule_set_u32(rule.get(), NFTNL_RULE_FAMILY, family_number(table_.family));
@@ -206,17 +206,17 @@ void put_end(NetlinkMessages& out) {
 }
 
 void put(NetlinkMessages& out, const TableName& table, const Change& change, bool last) {
-  std::visit(Put(out, table, last), change);
+  std::visit(MessageWriter(out, table, last), change);
 }
 
 void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
                   const std::vector<const Element*>& elements, bool added, bool last) {
-  Put(out, table, last).elements(set, elements, added);
+  MessageWriter(out, table, last).elements(set, elements, added);
 }
 
 void put_part(NetlinkMessages& out, const TableName& table, const Table& part) {
   bool answer = true;
-  const auto put = [&] { return Put(out, table, std::exchange(answer, false)); };
+  const auto put = [&] { return MessageWriter(out, table, std::exchange(answer, false)); };
   for (const auto& [name, spec] : part.sets) put()(AddSet{name, spec});
   for (const auto& [name, chain] : part.chains) put()(AddChain{name, chain.hook});
   // Elements point at chains, and rules at both.
@@ -225,7 +225,7 @@ void put_part(NetlinkMessages& out, const TableName& table, const Table& part) {
     all.reserve(elements.size());
     for (const Element& element : elements) all.push_back(&element);
     for (std::span<const Element* const> left = all; !left.empty();) {
-      const auto some = left.first(std::min(left.size(), kMostElements));
+      const auto some = left.first(std::min(left.size(), kMaxElementsPerMessage));
       put().elements(set, some, true);
       left = left.subspan(some.size());
     }

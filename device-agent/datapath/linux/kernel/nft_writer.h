@@ -22,7 +22,7 @@ void put_part(NetlinkMessages& out, const TableName& table, const Table& part);
 void put_end(NetlinkMessages& out);
 
 // As many elements fit into one message.
-inline constexpr std::size_t kMostElements = 256;
+inline constexpr std::size_t kMaxElementsPerMessage = 256;
 
 // The table as the kernel has it; nothing if there is none. Errors: io, busy if it changed
 

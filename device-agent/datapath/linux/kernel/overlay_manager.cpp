@@ -25,7 +25,7 @@ std::string vxlan_name(Vnid vnid) {
   return std::string(nft::kVxlanPrefix) + vnid.text();
 }
 
-Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const SegmentPlan& plan) {
+Result<Link> OverlayManager::ensure_bridge(const std::string& name, const SegmentPlan& plan) {
   const BridgeLink wanted{plan.snooping};
   auto link = read_link(socket_, name);
   if (!link) return fail(link.error());
@@ -49,8 +49,8 @@ Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const Segment
   return **link;
 }
 
-Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentPlan& plan,
-                                         std::uint32_t bridge) {
+Result<void> OverlayManager::ensure_vxlan(const std::string& name, const SegmentPlan& plan,
+                                          std::uint32_t bridge) {
   auto underlay = read_link(socket_, underlay_.port);
   if (!underlay) return fail(underlay.error());
   if (!*underlay) {
@@ -79,7 +79,7 @@ Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentP
   return set_multicast_router(socket_, (*link)->index);
 }
 
-Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t bridge) {
+Result<void> OverlayManager::ensure_port(const std::string& name, std::uint32_t bridge) {
   auto port = read_link(socket_, name);
   if (!port) return fail(port.error());
   if (!*port || (*port)->master == bridge) return {};
@@ -94,7 +94,7 @@ Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t b
   return set_master(socket_, (*port)->index, bridge);
 }
 
-Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(const Link& link) {
+Result<std::optional<std::pair<std::string, Link>>> OverlayManager::master_of(const Link& link) {
   if (link.master == 0) return std::nullopt;
   auto links = read_links(socket_);
   if (!links) return fail(links.error());
@@ -104,8 +104,8 @@ Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(con
   return *master;
 }
 
-std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
-                                         const SegmentPlan* before) {
+std::vector<Error> OverlayManager::ensure(Vnid vnid, const SegmentPlan& plan,
+                                          const SegmentPlan* before) {
   const bool same =
       before != nullptr && before->segment == plan.segment && before->snooping == plan.snooping;
   std::uint32_t bridge = 0;
@@ -133,14 +133,14 @@ std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
   return out;
 }
 
-Result<void> SegmentKeeper::release(Vnid vnid) {
+Result<void> OverlayManager::release(Vnid vnid) {
   auto link = read_link(socket_, vxlan_name(vnid));
   if (!link) return fail(link.error());
   if (!*link || !(*link)->ours()) return {};
   return remove_link(socket_, (*link)->index);
 }
 
-Result<void> SegmentKeeper::detach(const std::string& port) {
+Result<void> OverlayManager::detach(const std::string& port) {
   auto link = read_link(socket_, port);
   if (!link) return fail(link.error());
   if (!*link) return {};
@@ -150,7 +150,8 @@ Result<void> SegmentKeeper::detach(const std::string& port) {
   return set_master(socket_, (*link)->index, 0);
 }
 
-Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after) {
+Result<void> OverlayManager::remove(Vnid vnid, const SegmentPlan& before,
+                                    const SegmentPlan* after) {
   auto bridge = read_link(socket_, bridge_name(vnid));
   if (!bridge) return fail(bridge.error());
   if (!*bridge || !(*bridge)->ours()) return {};
@@ -166,8 +167,8 @@ Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const S
   return remove_link(socket_, (*bridge)->index);
 }
 
-Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
-                                  std::vector<std::string>& repaired) {
+Result<void> OverlayManager::remove_strays(const SegmentPlans& plans, const Links& links,
+                                           std::vector<std::string>& repaired) {
   std::set<std::string> wanted;
   std::map<std::string, std::string> homes;  // port -> bridge
   for (const auto& [vnid, plan] : plans) {
@@ -193,11 +194,12 @@ Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
   return {};
 }
 
-Result<std::map<Vnid, Error>> SegmentKeeper::restore(const SegmentPlans& plans,
-                                                     std::vector<std::string>& repaired) {
+Result<std::map<Vnid, Error>> OverlayManager::restore(const SegmentPlans& plans,
+                                                      std::vector<std::string>& repaired) {
   auto before = read_links(socket_);
   if (!before) return fail(before.error());
-  if (auto cleared = clear(plans, *before, repaired); !cleared) return fail(cleared.error());
+  if (auto cleared = remove_strays(plans, *before, repaired); !cleared)
+    return fail(cleared.error());
   // Two networks may have exchanged their VNIDs' VNIs: first they all go, then they come.
   for (const auto& [vnid, plan] : plans) {
     const auto link = before->find(vxlan_name(vnid));

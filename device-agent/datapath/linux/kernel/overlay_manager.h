@@ -14,9 +14,9 @@
 
 namespace tenet::device {
 
-class SegmentKeeper {
+class OverlayManager {
  public:
-  SegmentKeeper(NetlinkSocket& socket, Underlay underlay)
+  OverlayManager(NetlinkSocket& socket, Underlay underlay)
       : socket_(socket), underlay_(std::move(underlay)) {}
 
   // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about.
@@ -40,8 +40,8 @@ class SegmentKeeper {
 
  private:
   // Links of ours that no plan wants, and ports in the wrong bridge of ours.
-  Result<void> clear(const SegmentPlans& plans, const Links& links,
-                     std::vector<std::string>& repaired);
+  Result<void> remove_strays(const SegmentPlans& plans, const Links& links,
+                             std::vector<std::string>& repaired);
   Result<Link> ensure_bridge(const std::string& name, const SegmentPlan& plan);
   Result<void> ensure_vxlan(const std::string& name, const SegmentPlan& plan, std::uint32_t bridge);
   Result<void> ensure_port(const std::string& name, std::uint32_t bridge);

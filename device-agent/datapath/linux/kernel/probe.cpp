@@ -32,7 +32,7 @@ Result<std::string> try_table(NetlinkSocket& socket, nft::TableFamily family,
 
 // A network with that intent, in the frame that it needs.
 nft::Table with(const Intent& intent) {
-  nft::Table out = nft::frame({"probe"});
+  nft::Table out = nft::bridge_base({"probe"});
   out.add(nft::network_part(Vnid(1), {intent}));
   return out;
 }
@@ -64,7 +64,7 @@ Result<Capabilities> probe(NetlinkSocket& netfilter, NetlinkSocket& route,
                            const Underlay& underlay) {
   using nft::TableFamily;
   Capabilities out;
-  auto frame = try_table(netfilter, TableFamily::bridge, nft::frame({"probe"}));
+  auto frame = try_table(netfilter, TableFamily::bridge, nft::bridge_base({"probe"}));
   if (!frame) return fail(frame.error());
   if (!frame->empty()) {
     return fail(Code::unsupported,

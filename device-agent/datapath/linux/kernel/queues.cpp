@@ -14,7 +14,7 @@ namespace tenet::device {
 namespace {
 
 constexpr std::uint32_t kHandle = nft::kQueueHandle << 16;
-constexpr std::uint32_t kTop = kHandle | 0x100;  // the class above the eight
+constexpr std::uint32_t kParentClass = kHandle | 0x100;  // the class above the eight
 constexpr std::uint32_t kClasses = 8;
 
 // The kernel's clock for queues: 64 ns a tick.
@@ -31,9 +31,9 @@ struct Class {
 
 std::vector<Class> wanted_classes(const BitRate& rate) {
   const std::uint64_t bytes = std::max<std::uint64_t>(rate.bits_per_second() / 8, kClasses);
-  std::vector<Class> out{{kTop, kHandle, bytes, bytes, 0}};
+  std::vector<Class> out{{kParentClass, kHandle, bytes, bytes, 0}};
   for (std::uint8_t i = 0; i < kClasses; ++i) {
-    out.push_back({nft::class_id(i), kTop, bytes / kClasses, bytes, kClasses - 1 - i});
+    out.push_back({nft::class_id(i), kParentClass, bytes / kClasses, bytes, kClasses - 1 - i});
   }
   return out;
 }
@@ -95,7 +95,7 @@ std::optional<Class> read_class(const tcmsg& tc, const nlattr* options) {
   };
   return Class{tc.tcm_handle, tc.tcm_parent == TC_H_ROOT ? kHandle : tc.tcm_parent,
                wide(TCA_HTB_RATE64, htb.rate.rate), wide(TCA_HTB_CEIL64, htb.ceil.rate),
-               tc.tcm_handle == kTop ? 0 : htb.prio};
+               tc.tcm_handle == kParentClass ? 0 : htb.prio};
 }
 
 Result<std::vector<Class>> read_classes(NetlinkSocket& socket, std::uint32_t port) {

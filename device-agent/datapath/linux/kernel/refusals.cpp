@@ -58,8 +58,8 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
   return out.empty() ? refuse_all(delta, error) : out;
 }
 
-std::vector<DriverRefusal> blame(const DatapathDelta& delta, Vnid vnid,
-                                 const std::vector<Error>& errors) {
+std::vector<DriverRefusal> attribute_errors(const DatapathDelta& delta, Vnid vnid,
+                                            const std::vector<Error>& errors) {
   std::vector<DriverRefusal> out;
   for (const Error& error : errors) {
     const bool of_port = error.witness.entry.starts_with("port ");

@@ -18,7 +18,7 @@ std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
                                            const std::vector<nft::Transaction::Refusal>& refused);
 // Of what a network's links lack: the VMs that come to the port that is named, all at once; if
 // there are none, the network.
-std::vector<DriverRefusal> blame(const DatapathDelta& delta, Vnid vnid,
-                                 const std::vector<Error>& errors);
+std::vector<DriverRefusal> attribute_errors(const DatapathDelta& delta, Vnid vnid,
+                                            const std::vector<Error>& errors);
 
 }  // namespace tenet::device

@@ -15,43 +15,43 @@
 namespace tenet::device {
 
 Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
-  layout_ = Layout(wanted);
-  auto restored = make(wanted);
+  port_map_ = PortMap(wanted);
+  auto restored = reconcile(wanted);
   // The layout speaks for all that is acknowledged, also for what could not be made again.
-  lacking_ = !restored || !restored->missing.empty();
-  if (lacking_) layout_ = Layout(wanted);
+  incomplete_ = !restored || !restored->missing.empty();
+  if (incomplete_) port_map_ = PortMap(wanted);
   return restored;
 }
 
-Result<Restored> LinuxDriver::make(const DatapathState& all) {
+Result<Restored> LinuxDriver::reconcile(const DatapathState& all) {
   Restored out;
-  out.missing = layout_.refusals(all, options_.guarded_ports);
-  auto unknown = beyond(capabilities_, all);
+  out.missing = port_map_.refusals(all, options_.guarded_ports);
+  auto unknown = unsupported_networks(capabilities_, all);
   std::move(unknown.begin(), unknown.end(), std::back_inserter(out.missing));
   DatapathState reduced;
-  const LeftOut before = std::exchange(left_out_, {});
+  const Excluded before = std::exchange(excluded_, {});
   if (!out.missing.empty()) {
-    reduced = without(all, out.missing);
-    left_out_ = left_out(all, reduced, out.missing);
-    layout_ = Layout(reduced);
+    reduced = excluding(all, out.missing);
+    excluded_ = make_excluded(all, reduced, out.missing);
+    port_map_ = PortMap(reduced);
   }
   // What is not left out any more has to come, though nobody has touched the tables.
-  if (left_out_ != before) generation_ = std::nullopt;
+  if (excluded_ != before) generation_ = std::nullopt;
   auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);
   if (!repaired) {
-    raise_guards();
+    install_guards();
     return fail(repaired.error());
   }
   out.repaired = *std::move(repaired);
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
-  leases_ = *std::move(leases);
-  auto sensors = without_sensor();
+  cached_leases_ = *std::move(leases);
+  auto sensors = networks_without_sensor();
   if (!sensors) return fail(sensors.error());
   std::move(sensors->begin(), sensors->end(), std::back_inserter(out.missing));
   // Rules come before ports, so that no port is open for a moment.
-  auto segments = segments_.restore(layout_.plans(), out.repaired);
+  auto segments = overlays_.restore(port_map_.plans(), out.repaired);
   if (!segments) return fail(segments.error());
   for (const auto& [vnid, error] : *segments) out.missing.push_back({vnid, error});
   for (const QueueOptions& queue : options_.queues) {
@@ -61,15 +61,15 @@ Result<Restored> LinuxDriver::make(const DatapathState& all) {
 }
 
 Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState& wanted,
-                                                            bool anew) {
+                                                            bool rebuild) {
   nft::Transaction transaction;
   auto before = nft::read_generation(sockets_.netfilter);
   if (!before) return fail(before.error());
-  std::optional<nft::Parts> parts;
+  std::optional<nft::LoadChunks> chunks;
   // Tables that nobody has touched need not be read, however large they are.
-  if (generation_ != *before || anew) {
-    parts.emplace(wanted, layout_);
-    auto added = add_tables(transaction, wanted, *parts, anew);
+  if (generation_ != *before || rebuild) {
+    chunks.emplace(wanted, port_map_);
+    auto added = add_tables(transaction, wanted, *chunks, rebuild);
     if (!added) return fail(added.error());
   }
   if (auto ports = add_ports(transaction, {}); !ports) return fail(ports.error());
@@ -77,49 +77,49 @@ Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState&
   auto refused = commit(transaction);
   if (!refused) return fail(refused.error());
   bool taken = refused->empty();
-  if (taken && parts) {
-    auto loaded = load(*parts);
+  if (taken && chunks) {
+    auto loaded = load_chunks(*chunks);
     if (!loaded) return fail(loaded.error());
     taken = *loaded;
   }
-  if (taken) return nft::counted_texts(transaction);
+  if (taken) return nft::summary(transaction);
   generation_ = std::nullopt;
   // Others may have left something that cannot be taken out piece by piece.
-  if (!anew) return commit_tables(wanted, true);
+  if (!rebuild) return commit_tables(wanted, true);
   return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
                                      std::strerror(refused->front().number));
 }
 
-// All that the kernel lacks; only the first of `parts`, if it has nothing.
+// All that the kernel lacks; only the first of `chunks`, if it has nothing.
 Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState& wanted,
-                                     nft::Parts& parts, bool anew) {
-  auto stack = nft::read_table(sockets_.netfilter, nft::stack_table());
+                                     nft::LoadChunks& chunks, bool rebuild) {
+  auto stack = nft::read_table(sockets_.netfilter, nft::inet_table());
   if (!stack) return fail(stack.error());
-  nft::add_table(out, nft::stack_table(), *std::move(stack),
-                 nft::stack_frame(options_.guarded_ports), anew);
+  nft::update_table(out, nft::inet_table(), *std::move(stack),
+                    nft::inet_base(options_.guarded_ports), rebuild);
   auto arp = nft::read_table(sockets_.netfilter, nft::arp_table());
   if (!arp) return fail(arp.error());
-  nft::add_table(out, nft::arp_table(), *std::move(arp), nft::arp_frame(options_.guarded_ports),
-                 anew);
+  nft::update_table(out, nft::arp_table(), *std::move(arp), nft::arp_base(options_.guarded_ports),
+                    rebuild);
   auto bridge = nft::read_table(sockets_.netfilter, nft::bridge_table());
   if (!bridge) return fail(bridge.error());
   if (*bridge && (*bridge)->sets.contains(std::string(nft::kLeases))) {
     auto leases =
         nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
-    if (leases) leases_ = *std::move(leases);
+    if (leases) cached_leases_ = *std::move(leases);
   }
-  nft::Table table = nft::frame(options_.guarded_ports);
+  nft::Table table = nft::bridge_base(options_.guarded_ports);
   table.add(
-      parts.next(*bridge || anew ? std::numeric_limits<std::size_t>::max() : nft::kFirstPart));
-  if (nft::add_table(out, nft::bridge_table(), *std::move(bridge), std::move(table), anew)) {
+      chunks.next(*bridge || rebuild ? std::numeric_limits<std::size_t>::max() : nft::kFirstChunk));
+  if (nft::update_table(out, nft::bridge_table(), *std::move(bridge), std::move(table), rebuild)) {
     add_leases(out, wanted);
   }
   return {};
 }
 
-Result<std::vector<DriverRefusal>> LinuxDriver::without_sensor() {
+Result<std::vector<DriverRefusal>> LinuxDriver::networks_without_sensor() {
   std::vector<DriverRefusal> out;
-  for (const auto& [vnid, sensor] : layout_.sensors()) {
+  for (const auto& [vnid, sensor] : port_map_.sensors()) {
     auto link = read_link(sockets_.route, sensor);
     if (!link) return fail(link.error());
     if (!*link) out.push_back({vnid, no_sensor(sensor)});

@@ -23,9 +23,9 @@ std::string name_of(const TableName& table) {
 
 }  // namespace
 
-bool add_table(Transaction& out, const TableName& name, std::optional<Table> now, Table wanted,
-               bool anew) {
-  if (now && !anew && same_frame(*now, wanted)) {
+bool update_table(Transaction& out, const TableName& name, std::optional<Table> now, Table wanted,
+                  bool rebuild) {
+  if (now && !rebuild && same_shape(*now, wanted)) {
     out.add(name, difference(*std::move(now), std::move(wanted)));
     return false;
   }
@@ -34,13 +34,13 @@ bool add_table(Transaction& out, const TableName& name, std::optional<Table> now
   return true;
 }
 
-void reduce(Table& table, const Table& frame) {
+void restrict_to(Table& table, const Table& frame) {
   std::erase_if(table.sets, [&](const auto& set) { return !frame.sets.contains(set.first); });
   std::erase_if(table.chains, [&](const auto& c) { return !frame.chains.contains(c.first); });
   table.elements.clear();
 }
 
-std::vector<std::string> counted_texts(const Transaction& transaction) {
+std::vector<std::string> summary(const Transaction& transaction) {
   std::map<std::string, std::size_t> counts;
   std::set<std::string> lost;
   for (const auto& step : transaction.steps()) {

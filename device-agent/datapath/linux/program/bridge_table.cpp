@@ -15,7 +15,7 @@ namespace tenet::device::nft {
 namespace {
 
 // Bridged frames are filtered here (NF_BR_PRI_FILTER_BRIDGED).
-constexpr std::int32_t kPriority = -200;
+constexpr std::int32_t kFilterPriority = -200;
 
 // ---- sets ------------------------------------------------------------------------------------
 
@@ -26,128 +26,135 @@ constexpr std::uint32_t kMacType = 9;
 constexpr std::uint32_t kMarkType = 19;
 constexpr std::uint32_t kPortType = 41;
 
-constexpr std::uint32_t types(std::initializer_list<std::uint32_t> parts) {
+constexpr std::uint32_t concatenation(std::initializer_list<std::uint32_t> parts) {
   std::uint32_t out = 0;
   for (const std::uint32_t part : parts) out = out << 6 | part;
   return out;
 }
 
-SetSpec plain(std::uint32_t type, std::uint32_t length) {
+SetSpec set_of(std::uint32_t type, std::uint32_t length) {
   return {.flags = 0, .key_type = type, .key_length = length};
 }
 
-SetSpec to_number(std::uint32_t type, std::uint32_t length) {
-  SetSpec out = plain(type, length);
+SetSpec map_to_vnid(std::uint32_t type, std::uint32_t length) {
+  SetSpec out = set_of(type, length);
   out.flags = NFT_SET_MAP;
   out.data_type = kMarkType;
   out.data_length = 4;
   return out;
 }
 
-SetSpec to_chain() {
-  SetSpec out = plain(kMarkType, 4);
+SetSpec map_to_chain() {
+  SetSpec out = set_of(kMarkType, 4);
   out.flags = NFT_SET_MAP;
   out.data_type = NFT_DATA_VERDICT;
   return out;
 }
 
-SetSpec dynamic(SetSpec spec, std::uint64_t timeout_ms) {
+SetSpec dynamic_set(SetSpec spec, std::uint64_t timeout_ms) {
   spec.flags |= NFT_SET_EVAL;
   if (timeout_ms != 0) spec.flags |= NFT_SET_TIMEOUT;
   spec.timeout_ms = timeout_ms;
-  spec.size = kDynamicSize;
+  spec.size = kMaxDynamicElements;
   return spec;
 }
 
 std::map<std::string, SetSpec> all_sets() {
   return {
-      {kVmsAtPorts, to_number(types({kPortType, kMacType}), 24)},
-      {kVms, to_number(kMacType, 6)},
-      {kPorts, to_number(kPortType, 16)},
-      {kAddresses4, plain(types({kMacType, kIpv4Type}), 12)},
-      {kAddresses6, plain(types({kMacType, kIpv6Type}), 24)},
-      {kUnaddressed, plain(kMacType, 6)},
-      {kAdmitNetworks, to_chain()},
-      {kFromNetworks, to_chain()},
-      {kToNetworks, to_chain()},
-      {kLimitsFrom, dynamic(plain(types({kMacType, kMarkType, kMarkType}), 16), kLimitTimeout)},
-      {kLimitsTo, dynamic(plain(types({kMacType, kMarkType, kMarkType}), 16), kLimitTimeout)},
-      {kLimitsToPorts, dynamic(plain(types({kPortType, kMarkType, kMarkType}), 24), kLimitTimeout)},
-      {std::string(kLeases), dynamic(plain(types({kMacType, kIpv4Type}), 12), 0)},
+      {kVmsAtPorts, map_to_vnid(concatenation({kPortType, kMacType}), 24)},
+      {kVms, map_to_vnid(kMacType, 6)},
+      {kPorts, map_to_vnid(kPortType, 16)},
+      {kAddresses4, set_of(concatenation({kMacType, kIpv4Type}), 12)},
+      {kAddresses6, set_of(concatenation({kMacType, kIpv6Type}), 24)},
+      {kUnaddressed, set_of(kMacType, 6)},
+      {kAdmitNetworks, map_to_chain()},
+      {kFromNetworks, map_to_chain()},
+      {kToNetworks, map_to_chain()},
+      {kLimitsFrom,
+       dynamic_set(set_of(concatenation({kMacType, kMarkType, kMarkType}), 16), kLimitTimeoutMs)},
+      {kLimitsTo,
+       dynamic_set(set_of(concatenation({kMacType, kMarkType, kMarkType}), 16), kLimitTimeoutMs)},
+      {kLimitsToPorts,
+       dynamic_set(set_of(concatenation({kPortType, kMarkType, kMarkType}), 24), kLimitTimeoutMs)},
+      {std::string(kLeases), dynamic_set(set_of(concatenation({kMacType, kIpv4Type}), 12), 0)},
   };
 }
 // ---- base chains -----------------------------------------------------------------------------
 
-enum class Way : std::uint8_t { from, to };
+enum class Endpoint : std::uint8_t { source, destination };
 
-// Port and MAC of a frame's source or destination, as a key in slots 0 to 5.
-RuleBuilder& load_place(RuleBuilder& rule, Way way) {
-  return way == Way::from ? rule.in_port(0).load(kSourceMac, 4)
-                          : rule.out_port(0).load(kDestinationMac, 4);
+// Port and MAC of a frame's source or destination, as a key in registers 0 to 5.
+RuleBuilder& load_port_and_mac(RuleBuilder& rule, Endpoint endpoint) {
+  return endpoint == Endpoint::source ? rule.iifname(0).load(kSourceMac, 4)
+                                      : rule.oifname(0).load(kDestinationMac, 4);
 }
 
 // The VNID travels from the map to the verdict map in the packet's mark, since nft cannot list a
-// map that leads straight to another. The chain that follows begins with unmarked().
-Rule to_network(RuleBuilder rule, const std::string& map, const std::string& networks) {
+// map that leads straight to another. The chain that follows begins with clear_mark().
+Rule jump_to_network(RuleBuilder rule, const std::string& map, const std::string& networks) {
   return rule.add(Lookup{map, 0, 0})
       .add(SetMeta{MetaKey::mark, 0})
       .add(LoadMeta{MetaKey::mark, 0})
       .add(Lookup{networks, 0, std::nullopt, true})
-      .done();
+      .build();
 }
 
-Rule by_place(Way way, const std::string& networks) {
+Rule lookup_by_port_and_mac(Endpoint endpoint, const std::string& networks) {
   RuleBuilder rule;
-  load_place(rule, way);
-  return to_network(std::move(rule), kVmsAtPorts, networks);
+  load_port_and_mac(rule, endpoint);
+  return jump_to_network(std::move(rule), kVmsAtPorts, networks);
 }
 
 // Ports of ours are the overlay's. Its frames have been judged by the device where the VM is.
-RuleBuilder& overlay(RuleBuilder& rule, bool equal) {
-  return rule.add(LoadMeta{MetaKey::in_group, 0}).add(Compare{0, host_number(kLinkGroup), equal});
+RuleBuilder& is_overlay(RuleBuilder& rule, bool equal) {
+  return rule.add(LoadMeta{MetaKey::iifgroup, 0}).add(Cmp{0, host_order(kLinkGroup), equal});
 }
 
-Rule by_source_mac(const std::string& networks) {
+Rule lookup_by_source_mac(const std::string& networks) {
   RuleBuilder rule;
-  overlay(rule, false).load(kSourceMac, 0);
-  return to_network(std::move(rule), kVms, networks);
+  is_overlay(rule, false).load(kSourceMac, 0);
+  return jump_to_network(std::move(rule), kVms, networks);
 }
 
-Rule by_destination_mac() {
+Rule lookup_by_destination_mac() {
   RuleBuilder rule;
   rule.load(kDestinationMac, 0);
-  return to_network(std::move(rule), kVms, kToNetworks);
+  return jump_to_network(std::move(rule), kVms, kToNetworks);
 }
 
-Rule many_by_port() {
+Rule lookup_multicast_by_port() {
   RuleBuilder rule;
-  rule.multicast().out_port(0);
-  return to_network(std::move(rule), kPorts, kToNetworks);
+  rule.multicast().oifname(0);
+  return jump_to_network(std::move(rule), kPorts, kToNetworks);
 }
 
-void guard(std::vector<Rule>& out, MetaKey direction, const std::vector<std::string>& guarded) {
+void drop_unassociated(std::vector<Rule>& out, MetaKey key,
+                       const std::vector<std::string>& guarded) {
   for (const std::string& pattern : guarded) {
-    out.push_back(RuleBuilder("only associated VMs").port(direction, pattern).drop());
+    out.push_back(RuleBuilder("only associated VMs").ifname(key, pattern).drop());
   }
 }
 
 std::vector<Rule> from_rules() {
-  return {by_place(Way::from, kFromNetworks), by_source_mac(kFromNetworks)};
+  return {lookup_by_port_and_mac(Endpoint::source, kFromNetworks),
+          lookup_by_source_mac(kFromNetworks)};
 }
 
 // VMs that name no port are not behind a guarded one: what is flooded there is not for them.
 std::vector<Rule> to_rules(const std::vector<std::string>& guarded) {
-  std::vector<Rule> out{by_place(Way::to, kToNetworks), many_by_port()};
-  guard(out, MetaKey::out_port, guarded);
-  out.push_back(by_destination_mac());
+  std::vector<Rule> out{lookup_by_port_and_mac(Endpoint::destination, kToNetworks),
+                        lookup_multicast_by_port()};
+  drop_unassociated(out, MetaKey::oifname, guarded);
+  out.push_back(lookup_by_destination_mac());
   return out;
 }
 
 std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
   RuleBuilder others("overlay");
-  std::vector<Rule> out{overlay(others, true).accept(), by_place(Way::from, kAdmitNetworks)};
-  guard(out, MetaKey::in_port, guarded);
-  out.push_back(by_source_mac(kAdmitNetworks));
+  std::vector<Rule> out{is_overlay(others, true).accept(),
+                        lookup_by_port_and_mac(Endpoint::source, kAdmitNetworks)};
+  drop_unassociated(out, MetaKey::iifname, guarded);
+  out.push_back(lookup_by_source_mac(kAdmitNetworks));
   return out;
 }
 
@@ -157,7 +164,7 @@ std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
 std::vector<Rule> querier_rules() {
   constexpr std::uint8_t kIgmp = 2;
   return {RuleBuilder("not of the device")
-              .port(MetaKey::out_port, std::string(kVxlanPrefix) + "*")
+              .ifname(MetaKey::oifname, std::string(kVxlanPrefix) + "*")
               .drop(),
           RuleBuilder("igmp of the bridge")
               .multicast()
@@ -176,12 +183,14 @@ std::vector<Rule> querier_rules() {
 // for what every frame to a VM has to pass.
 std::vector<Rule> mark_source_rules() {
   RuleBuilder by_port;
-  load_place(by_port, Way::from).add(Lookup{kVmsAtPorts, 0, 0}).add(SetMeta{MetaKey::mark, 0});
+  load_port_and_mac(by_port, Endpoint::source)
+      .add(Lookup{kVmsAtPorts, 0, 0})
+      .add(SetMeta{MetaKey::mark, 0});
   RuleBuilder by_mac;
   by_mac.load(kSourceMac, 0).add(Lookup{kVms, 0, 0}).add(SetMeta{MetaKey::mark, 0});
   std::vector<Rule> out = header_rules();
-  out.push_back(by_port.done());
-  out.push_back(by_mac.done());
+  out.push_back(by_port.build());
+  out.push_back(by_mac.build());
   return out;
 }
 
@@ -192,9 +201,9 @@ const TableName& bridge_table() {
   return kName;
 }
 
-Table frame(const std::vector<std::string>& guarded) {
+Table bridge_base(const std::vector<std::string>& guarded) {
   const auto base = [](std::uint32_t hook, std::vector<Rule> rules) {
-    return Chain{Hook{hook, kPriority}, std::move(rules)};
+    return Chain{Hook{hook, kFilterPriority}, std::move(rules)};
   };
   std::vector<Rule> forward = from_rules();
   append(forward, to_rules(guarded));

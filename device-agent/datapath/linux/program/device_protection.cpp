@@ -11,30 +11,30 @@ namespace tenet::device::nft {
 namespace {
 
 // Where bridged frames are filtered too (NF_BR_PRI_FILTER_BRIDGED).
-constexpr std::int32_t kPriority = -200;
+constexpr std::int32_t kFilterPriority = -200;
 // In the order in which packets meet them.
 constexpr std::int32_t kGuardPriority = -10;
 constexpr std::int32_t kMirrorPriority = 0;
 
-Chain not_for_the_device(std::uint32_t hook, const std::vector<std::string>& guarded) {
+Chain drop_to_device(std::uint32_t hook, const std::vector<std::string>& guarded) {
   std::vector<std::string> ports = guarded;
   ports.push_back(std::string(kBridgePrefix) + "*");
   ports.push_back(std::string(kVxlanPrefix) + "*");
-  Chain out{Hook{hook, kPriority}, {}};
+  Chain out{Hook{hook, kFilterPriority}, {}};
   for (const std::string& port : ports) {
-    out.rules.push_back(RuleBuilder("not for the device").port(MetaKey::in_port, port).drop());
+    out.rules.push_back(RuleBuilder("not for the device").ifname(MetaKey::iifname, port).drop());
   }
   return out;
 }
 
 }  // namespace
 
-const TableName& port_table() {
+const TableName& netdev_table() {
   static const TableName kName{TableFamily::netdev, "tenet"};
   return kName;
 }
 
-const TableName& stack_table() {
+const TableName& inet_table() {
   static const TableName kName{TableFamily::inet, "tenet"};
   return kName;
 }
@@ -46,32 +46,32 @@ const TableName& arp_table() {
 
 // Bridged packets come through prerouting and forward too where br_netfilter is there, and look as
 // if they went from a bridge to itself.
-Table stack_frame(const std::vector<std::string>& guarded) {
+Table inet_base(const std::vector<std::string>& guarded) {
   const std::string bridges = std::string(kBridgePrefix) + "*";
   Table out;
-  out.chains["input"] = not_for_the_device(NF_INET_LOCAL_IN, guarded);
-  Chain forward{Hook{NF_INET_FORWARD, kPriority}, {}};
+  out.chains["input"] = drop_to_device(NF_INET_LOCAL_IN, guarded);
+  Chain forward{Hook{NF_INET_FORWARD, kFilterPriority}, {}};
   for (const std::string& port : guarded) {
-    forward.rules.push_back(RuleBuilder("not routed").port(MetaKey::in_port, port).drop());
+    forward.rules.push_back(RuleBuilder("not routed").ifname(MetaKey::iifname, port).drop());
   }
   forward.rules.push_back(RuleBuilder("not routed")
-                              .port(MetaKey::in_port, bridges)
-                              .port(MetaKey::out_port, bridges, false)
+                              .ifname(MetaKey::iifname, bridges)
+                              .ifname(MetaKey::oifname, bridges, false)
                               .drop());
   forward.rules.push_back(RuleBuilder("not routed")
-                              .port(MetaKey::in_port, bridges, false)
-                              .port(MetaKey::out_port, bridges)
+                              .ifname(MetaKey::iifname, bridges, false)
+                              .ifname(MetaKey::oifname, bridges)
                               .drop());
   out.chains["forward"] = std::move(forward);
-  Chain output{Hook{NF_INET_LOCAL_OUT, kPriority}, {}};
-  output.rules.push_back(RuleBuilder("not of the device").port(MetaKey::out_port, bridges).drop());
+  Chain output{Hook{NF_INET_LOCAL_OUT, kFilterPriority}, {}};
+  output.rules.push_back(RuleBuilder("not of the device").ifname(MetaKey::oifname, bridges).drop());
   out.chains["output"] = std::move(output);
   return out;
 }
 
-Table arp_frame(const std::vector<std::string>& guarded) {
+Table arp_base(const std::vector<std::string>& guarded) {
   Table out;
-  out.chains["input"] = not_for_the_device(NF_ARP_IN, guarded);
+  out.chains["input"] = drop_to_device(NF_ARP_IN, guarded);
   return out;
 }
 
@@ -88,7 +88,7 @@ Table guard_part(const std::string& port) {
 
 Table mirror_part(const std::string& port, std::uint32_t sensor) {
   const std::vector<Rule> rules{
-      RuleBuilder("to the sensor").add(Constant{0, host_number(sensor)}).add(Duplicate{0}).done()};
+      RuleBuilder("to the sensor").add(Immediate{0, host_order(sensor)}).add(Dup{0}).build()};
   Table out;
   out.chains["in-" + port] = {Hook{NF_NETDEV_INGRESS, kMirrorPriority, port}, rules};
   out.chains["out-" + port] = {Hook{NF_NETDEV_EGRESS, kMirrorPriority, port}, rules};

@@ -12,11 +12,11 @@ namespace tenet::device::nft {
 Table member_part(Vnid vnid, const Vm& vm) {
   Table out;
   const Bytes mac = mac_bytes(vm.mac);
-  const Bytes network = network_number(vnid);
+  const Bytes network = vnid_mark(vnid);
   if (vm.port.empty()) {
     out.elements[kVms] = {{mac, network}};
   } else {
-    out.elements[kVmsAtPorts] = {{port_bytes(vm.port.str()) + padded(mac), network}};
+    out.elements[kVmsAtPorts] = {{ifname_bytes(vm.port.str()) + padded(mac), network}};
   }
   if (vm.addresses.empty()) {
     out.elements[kUnaddressed] = {{mac}};
@@ -34,7 +34,7 @@ Table member_part(Vnid vnid, const Vm& vm) {
 
 Table port_part(Vnid vnid, const std::string& port) {
   Table out;
-  out.elements[kPorts] = {{port_bytes(port), network_number(vnid)}};
+  out.elements[kPorts] = {{ifname_bytes(port), vnid_mark(vnid)}};
   return out;
 }
 

@@ -6,7 +6,8 @@
 
 namespace tenet::device {
 
-std::vector<DriverRefusal> beyond(const Capabilities& capabilities, const DatapathState& wanted) {
+std::vector<DriverRefusal> unsupported_networks(const Capabilities& capabilities,
+                                                const DatapathState& wanted) {
   std::vector<DriverRefusal> out;
   for (const auto& [vnid, intents] : wanted.networks) {
     for (const Intent& intent : intents) {
@@ -24,7 +25,7 @@ std::vector<DriverRefusal> beyond(const Capabilities& capabilities, const Datapa
   return out;
 }
 
-DatapathState without(const DatapathState& wanted, const std::vector<DriverRefusal>& missing) {
+DatapathState excluding(const DatapathState& wanted, const std::vector<DriverRefusal>& missing) {
   DatapathState out = wanted;
   for (const DriverRefusal& refusal : missing) {
     if (const auto* key = std::get_if<MemberKey>(&refusal.culprit)) {
@@ -38,9 +39,9 @@ DatapathState without(const DatapathState& wanted, const std::vector<DriverRefus
   return out;
 }
 
-LeftOut left_out(const DatapathState& all, const DatapathState& reduced,
-                 const std::vector<DriverRefusal>& missing) {
-  LeftOut out;
+Excluded make_excluded(const DatapathState& all, const DatapathState& reduced,
+                       const std::vector<DriverRefusal>& missing) {
+  Excluded out;
   for (const DriverRefusal& refusal : missing) {
     const auto* vnid = std::get_if<Vnid>(&refusal.culprit);
     if (vnid != nullptr) out.networks.try_emplace(*vnid, refusal.error);

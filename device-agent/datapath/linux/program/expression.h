@@ -16,90 +16,90 @@ namespace tenet::device::nft {
 using Bytes = std::string;
 
 // Registers, by their first of sixteen 32-bit words. A value takes as many words as it needs.
-using Slot = std::uint8_t;
+using Register = std::uint8_t;
 
 enum class Header : std::uint8_t { link, network, transport };
 
 // Loads bytes of the packet. A packet that has no such header does not match the rule.
-struct Load {
+struct LoadPayload {
   Header header = Header::link;
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
-  bool operator==(const Load&) const = default;
+  Register reg = 0;
+  bool operator==(const LoadPayload&) const = default;
 };
 
 // Writes bytes into the network header, and mends its checksum if it has one.
-struct Write {
+struct SetPayload {
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
+  Register reg = 0;
   std::optional<std::uint16_t> checksum = std::nullopt;  // its offset
-  bool operator==(const Write&) const = default;
+  bool operator==(const SetPayload&) const = default;
 };
 
 enum class MetaKey : std::uint8_t {
-  in_port,
-  out_port,
-  in_group,  // of links, see ip-link(8)
-  ethertype,
-  protocol,
+  iifname,
+  oifname,
+  iifgroup,   // of links, see ip-link(8)
+  ethertype,  // nft's "meta protocol"
+  l4proto,
   priority,
   mark
 };
 
 struct LoadMeta {
-  MetaKey key = MetaKey::in_port;
-  Slot slot = 0;
+  MetaKey key = MetaKey::iifname;
+  Register reg = 0;
   bool operator==(const LoadMeta&) const = default;
 };
 
 // Loads bytes of an IPv6 extension header. A packet without it does not match the rule.
-struct LoadExtension {
+struct LoadExthdr {
   std::uint8_t type = 0;
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
-  bool operator==(const LoadExtension&) const = default;
+  Register reg = 0;
+  bool operator==(const LoadExthdr&) const = default;
 };
 
 struct SetMeta {
   MetaKey key = MetaKey::priority;
-  Slot slot = 0;
+  Register reg = 0;
   bool operator==(const SetMeta&) const = default;
 };
 
 // Goes on only if the bytes are, or are not, these.
-struct Compare {
-  Slot slot = 0;
+struct Cmp {
+  Register reg = 0;
   Bytes value;
   bool equal = true;
-  bool operator==(const Compare&) const = default;
+  bool operator==(const Cmp&) const = default;
 };
 
 // Goes on only if the bytes are in that range.
-struct Between {
-  Slot slot = 0;
+struct Range {
+  Register reg = 0;
   Bytes first;
   Bytes last;
-  bool operator==(const Between&) const = default;
+  bool operator==(const Range&) const = default;
 };
 
 // (value & mask) ^ flip, in place.
 struct Bitwise {
-  Slot slot = 0;
+  Register reg = 0;
   Bytes mask;
-  Bytes flip;
+  Bytes xor_;
   bool operator==(const Bitwise&) const = default;
 };
 
-struct Constant {
-  Slot slot = 0;
+struct Immediate {
+  Register reg = 0;
   Bytes value;
-  bool operator==(const Constant&) const = default;
+  bool operator==(const Immediate&) const = default;
 };
 
-enum class VerdictCode : std::int8_t { drop, accept, jump, go_to, back };
+enum class VerdictCode : std::int8_t { drop, accept, jump, goto_, return_ };
 
 struct Verdict {
   VerdictCode code = VerdictCode::drop;
@@ -111,10 +111,10 @@ struct Verdict {
 // decides at once.
 struct Lookup {
   std::string set;
-  Slot key = 0;
-  std::optional<Slot> result = std::nullopt;
+  Register key = 0;
+  std::optional<Register> result = std::nullopt;
   bool verdict = false;
-  bool absent = false;
+  bool invert = false;
   bool operator==(const Lookup&) const = default;
 };
 
@@ -125,24 +125,24 @@ struct Limit {
   bool operator==(const Limit&) const = default;
 };
 
-enum class UpdateKind : std::uint8_t { add, update, remove };
+enum class DynsetOp : std::uint8_t { add, update, remove };
 
 // Puts a key into a dynamic set, or takes it out. With a limit, each key has its own bucket, and
 // the rule goes on only if it is exceeded.
-struct Update {
-  UpdateKind kind = UpdateKind::update;
+struct Dynset {
+  DynsetOp op = DynsetOp::update;
   std::string set;
-  Slot key = 0;
-  std::optional<Slot> value = std::nullopt;
+  Register key = 0;
+  std::optional<Register> value = std::nullopt;
   std::uint64_t timeout_ms = 0;
-  std::optional<Limit> over = std::nullopt;
-  bool operator==(const Update&) const = default;
+  std::optional<Limit> limit = std::nullopt;
+  bool operator==(const Dynset&) const = default;
 };
 
 // A copy goes out on the port whose index is in the slot.
-struct Duplicate {
-  Slot slot = 0;
-  bool operator==(const Duplicate&) const = default;
+struct Dup {
+  Register reg = 0;
+  bool operator==(const Dup&) const = default;
 };
 
 // Userspace decides. `bypass`: accept while nobody listens.
@@ -153,14 +153,13 @@ struct Queue {
 };
 
 // Something in the kernel that we never write.
-struct Foreign {
+struct Unknown {
   std::string name;
-  bool operator==(const Foreign&) const = default;
+  bool operator==(const Unknown&) const = default;
 };
 
-using Expression =
-    std::variant<Load, Write, LoadMeta, LoadExtension, SetMeta, Compare, Between, Bitwise, Constant,
-                 Verdict, Lookup, Update, Duplicate, Queue, Foreign>;
+using Expression = std::variant<LoadPayload, SetPayload, LoadMeta, LoadExthdr, SetMeta, Cmp, Range,
+                                Bitwise, Immediate, Verdict, Lookup, Dynset, Dup, Queue, Unknown>;
 
 struct Rule {
   std::vector<Expression> expressions;

@@ -6,17 +6,17 @@
 
 namespace tenet::device::nft {
 
-Parts::Parts(const DatapathState& wanted, const Layout& layout)
+LoadChunks::LoadChunks(const DatapathState& wanted, const PortMap& port_map)
     : wanted_(wanted),
-      ports_(layout.ports()),
+      ports_(port_map.ports()),
       network_(wanted.networks.begin()),
       member_(wanted.members.begin()) {}
 
-bool Parts::done() const {
+bool LoadChunks::done() const {
   return network_ == wanted_.networks.end() && member_ == wanted_.members.end();
 }
 
-Table Parts::next(std::size_t least) {
+Table LoadChunks::next(std::size_t least) {
   Table out;
   std::size_t size = 0;
   const auto add = [&](Table part) {

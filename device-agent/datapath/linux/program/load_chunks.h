@@ -17,12 +17,12 @@ namespace tenet::device::nft {
 // Rules and elements that come with the tables themselves, if there is nothing of ours. What is
 // more comes in parts. Until they are there, packets of their VMs at guarded ports end at the
 // guards, and those of others pass as if there was no table still.
-inline constexpr std::size_t kFirstPart = 4096;
+inline constexpr std::size_t kFirstChunk = 4096;
 
-class Parts {
+class LoadChunks {
  public:
   // Of `wanted`, which outlives this, and whose layout that is.
-  Parts(const DatapathState& wanted, const Layout& layout);
+  LoadChunks(const DatapathState& wanted, const PortMap& port_map);
 
   bool done() const;
   // At least so many rules and elements, or all that is left.

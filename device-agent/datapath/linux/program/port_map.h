@@ -13,10 +13,10 @@
 
 namespace tenet::device {
 
-class Layout {
+class PortMap {
  public:
-  Layout() = default;
-  explicit Layout(const DatapathState& state);
+  PortMap() = default;
+  explicit PortMap(const DatapathState& state);
 
   void apply(const DatapathDelta& delta);
   // What of an applied delta cannot be enforced here, whatever the kernel says. `guarded`: the
@@ -34,7 +34,7 @@ class Layout {
   bool has_segment(Vnid vnid) const;
   SegmentPlans plans() const;
   // Port -> sensor, of networks whose traffic is copied.
-  std::map<std::string, std::string> mirrored() const;
+  std::map<std::string, std::string> mirrored_ports() const;
   // The networks whose traffic is copied, and whereto.
   std::map<Vnid, std::string> sensors() const;
   // The port that gets copies of the network's traffic; empty: none.
@@ -48,14 +48,14 @@ class Layout {
     bool snooping = false;
     std::string sensor;  // empty: no copies
     std::set<std::string> ports;
-    std::size_t unplaced = 0;  // VMs that name no port
+    std::size_t vms_without_port = 0;  // VMs that name no port
   };
   void set_network(Vnid vnid, const std::vector<Intent>& intents);
   void erase_sensor(Vnid vnid);
   void refuse(Vnid vnid, const std::vector<Intent>& intents, std::vector<DriverRefusal>& out) const;
   void refuse(const MemberKey& key, const Vm& vm, const std::vector<std::string>& guarded,
               std::vector<DriverRefusal>& out) const;
-  void count(Vnid vnid, const Vm& vm, bool present);
+  void count_vm(Vnid vnid, const Vm& vm, bool present);
 
   std::map<Vnid, Network> networks_;
   std::map<std::string, std::map<Vnid, std::size_t>> ports_;  // how many VMs name it
@@ -63,6 +63,6 @@ class Layout {
 };
 
 // The VNIDs that a delta touches.
-std::set<Vnid> touched(const DatapathDelta& delta);
+std::set<Vnid> affected_vnids(const DatapathDelta& delta);
 
 }  // namespace tenet::device

@@ -27,13 +27,13 @@ namespace tenet::device::nft {
 
 // Ours, and no others.
 const TableName& bridge_table();
-const TableName& stack_table();
+const TableName& inet_table();
 const TableName& arp_table();
-const TableName& port_table();
+const TableName& netdev_table();
 
 // Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
 // and an asterisk.
-Table frame(const std::vector<std::string>& guarded);
+Table bridge_base(const std::vector<std::string>& guarded);
 
 // One network. Precondition: expressible() finds nothing.
 Table network_part(Vnid vnid, const std::vector<Intent>& intents);
@@ -43,8 +43,8 @@ Table member_part(Vnid vnid, const Vm& vm);
 Table port_part(Vnid vnid, const std::string& port);
 // What keeps the device's own addresses out of the tenants' reach: nothing that comes from a
 // guarded port, or from a network's bridge, is for the device itself.
-Table stack_frame(const std::vector<std::string>& guarded);
-Table arp_frame(const std::vector<std::string>& guarded);
+Table inet_base(const std::vector<std::string>& guarded);
+Table arp_base(const std::vector<std::string>& guarded);
 // A guarded port that is there: frames for the neighbouring bridge (LLDP, STP) end here, since the
 // kernel's bridge learns from them without asking anybody.
 Table guard_part(const std::string& port);

@@ -34,10 +34,10 @@ inline const std::string kMarkSource = "mark-source";
 inline constexpr std::uint16_t kVlanTag = 0x8100;     // IEEE 802.1Q
 inline constexpr std::uint16_t kServiceTag = 0x88A8;  // IEEE 802.1ad
 
-inline constexpr std::uint64_t kLimitTimeout =
+inline constexpr std::uint64_t kLimitTimeoutMs =
     10'000;  // ms; a bucket that rests is full after one second
 // The most that talk within the time-out. A bucket beyond would not be kept, and limit nothing.
-inline constexpr std::uint32_t kDynamicSize = 1U << 20;
+inline constexpr std::uint32_t kMaxDynamicElements = 1U << 20;
 
 // The chain of a network: admit-4096, from-4096, to-4096.2, deliver-4096.
 inline std::string chain_name(std::string_view role, Vnid vnid) {

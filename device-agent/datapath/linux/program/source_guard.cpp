@@ -24,8 +24,9 @@ std::vector<Rule> arp_guard() {
   own.ethertype(ethertype::kArp);
   own.binding(kSourceMac, kArpSenderIp).in_set(kAddresses4, 0);
   own.load(kArpSenderMac, 0).in_set(kAddresses4, 0);
-  return {own.back(),
-          RuleBuilder("probe, RFC 5227").ethertype(ethertype::kArp).is(kArpSenderIp, kAny4).back()};
+  return {
+      own.return_(),
+      RuleBuilder("probe, RFC 5227").ethertype(ethertype::kArp).is(kArpSenderIp, kAny4).return_()};
 }
 
 // What clients of DHCP say to servers (RFC 2131 section 4.1).
@@ -42,27 +43,27 @@ std::vector<Rule> ipv4_guard() {
   RuleBuilder own;
   own.ethertype(ethertype::kIpv4);
   own.binding(kSourceMac, kIpv4Source).in_set(kAddresses4, 0);
-  return {own.back(), dhcp_client("dhcp discovery").is(kIpv4Source, kAny4).back()};
+  return {own.return_(), dhcp_client("dhcp discovery").is(kIpv4Source, kAny4).return_()};
 }
 
 // Among the addresses is the link-local one that follows from the MAC (RFC 4291 appendix A).
 std::vector<Rule> ipv6_guard() {
-  RuleBuilder foreign("advertises another's address");
-  foreign.ethertype(ethertype::kIpv6)
+  RuleBuilder unknown("advertises another's address");
+  unknown.ethertype(ethertype::kIpv6)
       .protocol(ip_protocol::kIcmpv6)
       .is(kIcmpType, "\x88")
       .load(kSourceMac, 0)
       .in_set(kUnaddressed, 0, true);
-  foreign.binding(kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
+  unknown.binding(kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
   RuleBuilder own;
   own.ethertype(ethertype::kIpv6);
   own.binding(kSourceMac, kIpv6Source).in_set(kAddresses6, 0);
-  return {foreign.drop(), own.back(),
+  return {unknown.drop(), own.return_(),
           RuleBuilder("detection of duplicates, RFC 4862")
               .ethertype(ethertype::kIpv6)
               .is(kIpv6Source, kAny6)
               .protocol(ip_protocol::kIcmpv6)
-              .back()};
+              .return_()};
 }
 
 // IPv6: the first fragment tells the ports (RFC 7112), or rules that look for them would not see
@@ -70,31 +71,31 @@ std::vector<Rule> ipv6_guard() {
 Rule check_fragment() {
   constexpr std::uint8_t kFragmentHeader = 44;
   return RuleBuilder()
-      .add(LoadExtension{kFragmentHeader, 2, 2, 0})
+      .add(LoadExthdr{kFragmentHeader, 2, 2, 0})
       .add(Bitwise{0, "\xff\xf8", Bytes(2, '\0')})
-      .add(Compare{0, Bytes(2, '\0')})
+      .add(Cmp{0, Bytes(2, '\0')})
       .jump(kFirstFragment);
 }
 
-Rule leased(std::uint16_t type, const Load& address) {
+Rule leased(std::uint16_t type, const LoadPayload& address) {
   RuleBuilder rule("leased");
   rule.ethertype(type).load(kSourceMac, 0).in_set(kUnaddressed, 0);
-  return rule.binding(kSourceMac, address).in_set(std::string(kLeases), 0).back();
+  return rule.binding(kSourceMac, address).in_set(std::string(kLeases), 0).return_();
 }
 
 // A client renews with its address as the source (RFC 2131 section 4.4.5). If the device has lost
 // the lease, the answer teaches it anew. ARP stays closed until then: nothing but a lease tells a
 // VM's own address from another's, and neighbours would believe it.
 Rule renewal() {
-  return dhcp_client("dhcp renewal").load(kSourceMac, 0).in_set(kUnaddressed, 0).back();
+  return dhcp_client("dhcp renewal").load(kSourceMac, 0).in_set(kUnaddressed, 0).return_();
 }
 
 // A VM whose addresses nobody told may use any, or with DHCP snooping what it was leased. Leases
 // of IPv6 are not read.
 std::vector<Rule> unaddressed_guard(bool leases) {
   RuleBuilder any(leases ? "not snooped" : "addresses unknown");
-  if (!leases) return {any.load(kSourceMac, 0).in_set(kUnaddressed, 0).back()};
-  return {any.ethertype(ethertype::kIpv6).load(kSourceMac, 0).in_set(kUnaddressed, 0).back(),
+  if (!leases) return {any.load(kSourceMac, 0).in_set(kUnaddressed, 0).return_()};
+  return {any.ethertype(ethertype::kIpv6).load(kSourceMac, 0).in_set(kUnaddressed, 0).return_(),
           leased(ethertype::kIpv4, kIpv4Source), leased(ethertype::kArp, kArpSenderIp), renewal()};
 }
 
@@ -105,7 +106,7 @@ std::vector<Rule> header_rules() {
 }
 
 std::vector<Rule> first_fragment_rules() {
-  return {RuleBuilder().load({Header::transport, 0, 4}, 0).back(),
+  return {RuleBuilder().load({Header::transport, 0, 4}, 0).return_(),
           RuleBuilder("ports are hidden").drop()};
 }
 

@@ -102,7 +102,7 @@ bool operator==(Table a, Table b) {
          a.dormant == b.dormant;
 }
 
-bool same_frame(const Table& a, const Table& b) {
+bool same_shape(const Table& a, const Table& b) {
   if (a.dormant != b.dormant) return false;
   for (const auto& [name, spec] : a.sets) {
     const SetSpec* other = find(b.sets, name);

@@ -109,7 +109,7 @@ std::vector<Change> difference(Table from, Table to);
 // Everything, from nothing.
 std::vector<Change> creation(Table table);
 // Whether each set and base chain that both have is of the same shape.
-bool same_frame(const Table& a, const Table& b);
+bool same_shape(const Table& a, const Table& b);
 // "set vms", "chain to-4096", "element of set vms": what differs, for logs and operators.
 std::string text(const Change& change);
 
