@@ -1,4 +1,4 @@
-// LinuxDriver: one change, all of it or nothing.
+// LinuxDriver: applies one delta, all of it or nothing.
 #include <algorithm>
 
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
@@ -8,8 +8,9 @@
 namespace tenet::device {
 namespace {
 
-// A lease ends with its VM, so that the MAC's next owner does not inherit it.
-std::set<nft::Bytes> macs_without_leases(const DatapathDelta& delta) {
+// The MACs of removed or addressed VMs: their leases are removed too, because the next VM with such
+// a MAC must not inherit them.
+std::set<nft::Bytes> macs_losing_leases(const DatapathDelta& delta) {
   std::set<nft::Bytes> out;
   for (const auto& [key, change] : delta.members) {
     if (!change.before || !change.before->addresses.empty()) continue;
@@ -20,7 +21,7 @@ std::set<nft::Bytes> macs_without_leases(const DatapathDelta& delta) {
   return out;
 }
 
-// Whether a VM comes or changes at the port.
+// True if the delta adds or changes a VM at the port.
 bool joins(const DatapathDelta& delta, const std::string& port) {
   return std::any_of(delta.members.begin(), delta.members.end(), [&](const auto& member) {
     return member.second.after && member.second.after->port.str() == port;
@@ -35,7 +36,7 @@ std::vector<DriverRefusal> LinuxDriver::apply(const DatapathDelta& delta) {
 
 std::vector<DriverRefusal> LinuxDriver::take_back(const DatapathDelta& delta) {
   auto refusals = change(delta.reversed(), removed_leases_);
-  // The repair that follows brings them if it has to make the table anew.
+  // restore() follows, and adds them again if it has to rebuild the table.
   if (!refusals.empty()) cache_leases(removed_leases_);
   return refusals;
 }
@@ -66,7 +67,7 @@ std::vector<DriverRefusal> LinuxDriver::change(const DatapathDelta& delta,
   return refusals;
 }
 
-// A VM cannot come into a network of which nothing is there.
+// A VM cannot join a network that is excluded, because the kernel has nothing of it.
 std::vector<DriverRefusal> LinuxDriver::refuse_joins_to_excluded(const DatapathDelta& delta) const {
   if (excluded_.networks.empty()) return {};
   std::vector<DriverRefusal> out;
@@ -99,7 +100,7 @@ std::vector<DriverRefusal> LinuxDriver::missing_sensors(const DatapathDelta& del
       out.push_back({vnid, error});
       continue;
     }
-    // Who leaves needs no copies.
+    // VMs that leave need no sensor.
     for (const auto& [key, change] : delta.members) {
       if (key.vnid == vnid && change.after) out.push_back({key, error});
     }
@@ -126,7 +127,8 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
     if (change.after) to.add(nft::member_part(key.vnid, *change.after));
   }
   for (const auto& [port, owner] : owners) {
-    // If all who name it are left out, it is not there, and comes only with one who is not.
+    // If all VMs at the port are excluded, the kernel does not have it: it is added with the first
+    // VM that is not.
     const bool there = !excluded_.ports.contains(port);
     const auto now = port_map_.owner(port);
     if (owner && there) from.add(nft::port_part(*owner, port));
@@ -134,7 +136,7 @@ std::vector<DriverRefusal> LinuxDriver::enforce(const DatapathDelta& delta,
   }
   nft::Transaction transaction;
   transaction.add(nft::bridge_table(), nft::difference(std::move(from), std::move(to)));
-  const std::set<nft::Bytes> ending = macs_without_leases(delta);
+  const std::set<nft::Bytes> ending = macs_losing_leases(delta);
   auto gone = change_leases(transaction, ending, returning);
   if (!gone) return refuse_all(delta, gone.error());
   if (touches_mirrors(delta)) {

@@ -1,26 +1,27 @@
-// LinuxDriver: bridges, VXLAN devices and ports of one change.
+// LinuxDriver: the bridges, VXLAN devices and bridge ports of one delta.
 #include "common/observe/log.h"
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
 #include "device-agent/datapath/linux/kernel/refusals.h"
 
 namespace tenet::device {
 
-// Bridges and ports come before the rules, behind guards that stand already.
+// Bridges and ports are added before the rules. The guards are installed already, so no VM talks
+// until the rules are committed.
 std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& delta,
                                                         const SegmentPlans& before,
                                                         const PortOwners& owners) {
-  if (auto room = release_moved(before, owners); !room) {
+  if (auto released = release_moved(before, owners); !released) {
     undo_segments(delta, before);
-    return refuse_all(delta, room.error());
+    return refuse_all(delta, released.error());
   }
   for (const Vnid vnid : affected_vnids(delta)) {
-    // One of its VMs goes.
+    // The delta only removes VMs of an excluded network, which has no bridge.
     if (excluded_.networks.contains(vnid) && !delta.networks.contains(vnid)) continue;
     auto plan = port_map_.plan(vnid);
     const auto old = before.find(vnid);
     const SegmentPlan* known = old == before.end() ? nullptr : &old->second;
     if (!plan || (known != nullptr && *known == *plan)) continue;
-    // Those come when the rules have changed.
+    // Ports that move here from another network join after the rules have changed.
     for (const auto& [port, owner] : owners) {
       if (owner && owner != vnid) plan->ports.erase(port);
     }
@@ -32,8 +33,8 @@ std::vector<DriverRefusal> LinuxDriver::extend_segments(const DatapathDelta& del
   return {};
 }
 
-// VNIs and ports that go to another network are given up by the first before the other has them, so
-// that no frame of one is seen in the other.
+// Removes moved VNIs and ports from their old network before the new one gets them: no frame of one
+// network reaches the other.
 Result<void> LinuxDriver::release_moved(const SegmentPlans& before, const PortOwners& owners) {
   for (const auto& [vnid, old] : before) {
     const auto plan = port_map_.plan(vnid);
@@ -58,7 +59,7 @@ void LinuxDriver::join_moved_ports(const PortOwners& owners) {
 
 void LinuxDriver::undo_segments(const DatapathDelta& delta, const SegmentPlans& before) {
   const auto report = [](const Error& error) {
-    log::error("a refused change left links behind", {{"reason", error.text}});
+    log::error("links of a refused change remain", {{"reason", error.text}});
   };
   for (const auto& [vnid, plan] : before) {
     for (const Error& error : overlays_.ensure(vnid, plan)) report(error);
@@ -78,8 +79,8 @@ void LinuxDriver::shrink_segments(const SegmentPlans& before) {
     if (plan && *plan == old) continue;
     auto removed = overlays_.remove(vnid, old, plan ? &*plan : nullptr);
     if (removed) continue;
-    // Nothing passes there any more; the next repair tries again.
-    log::warning("links of a network are left",
+    // No rule permits traffic there any more. The next restore() tries again.
+    log::warning("links of a removed segment remain",
                  {{"vnid", vnid.text()}, {"reason", removed.error().text}});
   }
 }

@@ -1,4 +1,4 @@
-// LinuxDriver: a large state comes to an empty kernel in several transactions.
+// LinuxDriver: loads a large state into an empty kernel in several transactions.
 #include <future>
 #include <utility>
 
@@ -10,18 +10,18 @@
 
 namespace tenet::device {
 
-// While the kernel takes one part, in the only other thread that there ever is, the next is made.
-// The kernel needs twice as long. So each may be twice as large as the one before, and there are
-// few, since with each the kernel looks at all chains.
+// While the kernel commits one chunk, in the only other thread of the driver, this one renders the
+// next. A commit takes twice as long as rendering, so each chunk is twice as large as the one
+// before. Fewer chunks are cheaper, because the kernel validates all chains with each.
 Result<bool> LinuxDriver::load_chunks(nft::LoadChunks& chunks) {
   using Answer = Result<std::vector<NetlinkError>>;
   const auto known = std::exchange(generation_, std::nullopt);
   std::uint32_t transactions = 0;
-  std::future<Answer> on_its_way;
+  std::future<Answer> in_flight;
   std::size_t bytes = 0;
-  const auto arrive = [&]() -> Result<bool> {
-    if (!on_its_way.valid()) return true;
-    const Answer refused = on_its_way.get();
+  const auto finish = [&]() -> Result<bool> {
+    if (!in_flight.valid()) return true;
+    const Answer refused = in_flight.get();
     if (!refused) return fail(refused.error());
     return refused->empty();
   };
@@ -32,12 +32,12 @@ Result<bool> LinuxDriver::load_chunks(nft::LoadChunks& chunks) {
     nft::put_part(messages, nft::bridge_table(), chunks.next(size));
     nft::put_end(messages);
     bytes = messages.size();
-    if (auto taken = arrive(); !taken || !*taken) return taken;
+    if (auto taken = finish(); !taken || !*taken) return taken;
     ++transactions;
-    on_its_way = std::async(
+    in_flight = std::async(
         [this, messages = std::move(messages)] { return sockets_.netfilter.transact(messages); });
   }
-  if (auto taken = arrive(); !taken || !*taken) return taken;
+  if (auto taken = finish(); !taken || !*taken) return taken;
   auto now = nft::read_generation(sockets_.netfilter);
   if (now && known && *now == *known + transactions) generation_ = *now;
   return true;

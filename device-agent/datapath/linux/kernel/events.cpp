@@ -1,4 +1,4 @@
-// LinuxDriver: ports that come and go, and links that others take away.
+// LinuxDriver: reacts to ports that appear and disappear, and to links that others remove.
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -26,8 +26,8 @@ void LinuxDriver::on_events() {
   std::set<std::string> ports;
   Links changed;
   std::set<std::string> gone;
-  bool foundation = false;
-  bool sensor_went = false;
+  bool base_port = false;
+  bool sensor_removed = false;
   const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
     const auto link = parse_link(message);
     if (!link) return;
@@ -39,27 +39,28 @@ void LinuxDriver::on_events() {
       } else {
         changed[link->name] = *link;
       }
-      sensor_went = sensor_went || (sensor && message->nlmsg_type == RTM_DELLINK);
+      sensor_removed = sensor_removed || (sensor && message->nlmsg_type == RTM_DELLINK);
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       gone.insert(link->name);
     } else if (message->nlmsg_type == RTM_NEWLINK && is_base_port(link->name)) {
-      foundation = true;
+      base_port = true;
     }
   });
-  // What they are now: a port that joins a bridge is first told to be in none.
+  // After the last event of each port: a port that joins a bridge is first reported without one.
   for (const auto& [port, link] : changed) {
     if (!is_configured(link)) ports.insert(port);
   }
-  // What could not be enforced may be so now.
-  const bool found = incomplete_ && (foundation || !ports.empty());
-  if (!whole || sensor_went || found || any_lost(gone) || (foundation && !underlay_ready())) {
+  // Missing objects may be enforceable now.
+  const bool may_complete = incomplete_ && (base_port || !ports.empty());
+  if (!whole || sensor_removed || may_complete || any_lost(gone) ||
+      (base_port && !underlay_ready())) {
     return drifted_();
   }
   if (!ports.empty()) check_ports(ports);
 }
 
-// Most events are echoes of our own: a VM's port joined its bridge. Those of a device with
-// thousands of ports shall not be compared with all of them each time.
+// Most events are caused by the driver itself: a VM's port joined its bridge. Checking the one port
+// avoids reading all links of a device with thousands of ports at each event.
 bool LinuxDriver::is_configured(const Link& port) {
   const auto known = configured_ports_.find(port.name);
   if (known == configured_ports_.end() || known->second != port.index) return false;
@@ -69,7 +70,8 @@ bool LinuxDriver::is_configured(const Link& port) {
   return bridge && *bridge && (*bridge)->index == port.master;
 }
 
-// Whether a link is wanted and not there; one that we made again is.
+// True if one of the links is wanted and does not exist. A link that the driver has replaced
+// exists.
 bool LinuxDriver::any_lost(const std::set<std::string>& links) {
   if (links.empty()) return false;
   for (const auto& [vnid, plan] : port_map_.plans()) {
@@ -82,8 +84,8 @@ bool LinuxDriver::any_lost(const std::set<std::string>& links) {
   return false;
 }
 
-// Whether what stands on the underlay and on the queues' ports does so. The events say little: a
-// port changes also when somebody joins a group there.
+// True if all VXLAN devices and queues exist, which disappear with the underlay or their port. An
+// event alone does not show this: a port also changes when a multicast group is joined there.
 bool LinuxDriver::underlay_ready() {
   std::set<std::string> devices;
   for (const auto& [vnid, plan] : port_map_.plans()) devices.insert(vxlan_name(vnid));
@@ -91,17 +93,18 @@ bool LinuxDriver::underlay_ready() {
   std::vector<std::string> made;
   return std::all_of(
       options_.queues.begin(), options_.queues.end(),
-      [&](const QueueOptions& queue) { return make_queue(queue, made).has_value(); });
+      [&](const QueueOptions& queue) { return ensure_port_queue(queue, made).has_value(); });
 }
 
-// The ports that are the device's own, and on which ours stand.
+// The underlay and the ports with queues: the device's own ports that Tenet's objects depend on.
 bool LinuxDriver::is_base_port(const std::string& port) const {
   if (port == options_.underlay.port) return !port_map_.plans().empty();
   return std::any_of(options_.queues.begin(), options_.queues.end(),
                      [&](const QueueOptions& queue) { return queue.port == port; });
 }
 
-// A port comes and goes with its VM, and finds its bridge, its guard and its copies again.
+// A port may appear after its VM was associated, and again each time the VM starts: puts it into
+// its bridge, and adds its guard and its mirror.
 void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   SegmentPlans joining;
   for (const std::string& port : ports) {
@@ -113,7 +116,7 @@ void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   }
   for (const auto& [vnid, plan] : joining) {
     for (const Error& error : overlays_.ensure(vnid, plan)) {
-      log::warning("a port does not join its network",
+      log::warning("port not added to its network",
                    {{"vnid", vnid.text()}, {"reason", error.text}});
     }
   }

@@ -1,4 +1,5 @@
-// LinuxDriver: guards, alone and port by port.
+// LinuxDriver: the guards of all tables without networks, and the guards and mirrors of single
+// ports.
 #include <cstring>
 #include <iterator>
 #include <utility>
@@ -22,8 +23,8 @@ nft::Table LinuxDriver::port_guards(const Links& links) const {
   return out;
 }
 
-// The kernel drops what hangs on a port together with the port, so it is always asked. Ports and
-// sensors that are not there join when they come.
+// The kernel removes the chains of a port together with the port, so the table is read each time.
+// Missing ports and sensors are added when they appear, see on_events().
 Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& delta) {
   auto now = nft::read_table(sockets_.netfilter, nft::netdev_table());
   if (!now) return fail(now.error());
@@ -50,44 +51,45 @@ Result<void> LinuxDriver::add_ports(nft::Transaction& out, const DatapathDelta& 
   return {};
 }
 
-// The kernel does not take what is wanted. Without it nobody is known: unknown means no traffic
-// (law 10). What is in force besides stays so, but in a table whose frame cannot be made right
-// within it.
+// The kernel refuses the wanted state, so no VM is known: unknown means no traffic (law 10).
+// Whatever else is in force stays, except in a table that must be created again because a set or a
+// hook of its base differs.
 void LinuxDriver::install_guards() {
-  std::vector<std::string> raised;
-  const auto raise = [&](const std::vector<std::pair<nft::TableName, nft::Table>>& frames) {
+  std::vector<std::string> installed;
+  const auto install = [&](const std::vector<std::pair<nft::TableName, nft::Table>>& bases) {
     nft::Transaction transaction;
-    for (const auto& [name, frame] : frames) {
+    for (const auto& [name, base] : bases) {
       auto now = nft::read_table(sockets_.netfilter, name);
       if (!now) return;
-      if (*now && nft::same_shape(**now, frame)) nft::restrict_to(**now, frame);
-      nft::update_table(transaction, name, *std::move(now), frame, false);
+      if (*now && nft::same_shape(**now, base)) nft::restrict_to(**now, base);
+      nft::update_table(transaction, name, *std::move(now), base, false);
     }
     const auto refused = commit(transaction);
     if (!refused || !refused->empty()) {
-      log::error("the guards cannot be put up",
+      log::error("guards not installed",
                  {{"reason", refused ? "the kernel refuses " + change_text(refused->front()) +
                                            ": " + std::strerror(refused->front().number)
                                      : describe(refused.error())}});
       return;
     }
     auto texts = nft::summary(transaction);
-    std::move(texts.begin(), texts.end(), std::back_inserter(raised));
+    std::move(texts.begin(), texts.end(), std::back_inserter(installed));
   };
-  raise({{nft::inet_table(), nft::inet_base(options_.guarded_ports)},
-         {nft::arp_table(), nft::arp_base(options_.guarded_ports)},
-         {nft::bridge_table(), nft::bridge_base(options_.guarded_ports)}});
-  // Apart, since ports may go meanwhile.
+  install({{nft::inet_table(), nft::inet_base(options_.guarded_ports)},
+           {nft::arp_table(), nft::arp_base(options_.guarded_ports)},
+           {nft::bridge_table(), nft::bridge_base(options_.guarded_ports)}});
+  // A transaction of its own, because ports may disappear meanwhile.
   const auto links = read_links(sockets_.route);
   nft::Table ports = links ? port_guards(*links) : nft::Table();
-  if (!ports.chains.empty()) raise({{nft::netdev_table(), std::move(ports)}});
+  if (!ports.chains.empty()) install({{nft::netdev_table(), std::move(ports)}});
   generation_ = std::nullopt;
   configured_ports_.clear();
-  if (!raised.empty()) log::warning("guards without networks", {{"made", join(raised, ", ")}});
+  if (!installed.empty())
+    log::warning("guards installed, networks follow", {{"objects", join(installed, ", ")}});
 }
 
 void LinuxDriver::guard() {
-  // Also a table with other guards is what somebody wanted.
+  // An existing table stays, also with other guards: it is from an earlier configuration.
   const auto now = nft::read_table(sockets_.netfilter, nft::bridge_table());
   if (now && !*now) install_guards();
 }

@@ -1,4 +1,4 @@
-// LinuxDriver: leases that packets taught, which outlive a lost table.
+// LinuxDriver: DHCP leases that the datapath has learnt, which must survive a lost table.
 #include <algorithm>
 #include <array>
 
@@ -33,8 +33,8 @@ void LinuxDriver::remember(const std::set<Lease>& leases) {
 Result<std::vector<nft::Element>> LinuxDriver::change_leases(
     nft::Transaction& out, const std::set<nft::Bytes>& ending,
     const std::vector<nft::Element>& returning) {
-  std::vector<nft::Element> forgotten;
-  if (ending.empty() && returning.empty()) return forgotten;
+  std::vector<nft::Element> removed;
+  if (ending.empty() && returning.empty()) return removed;
   auto leases =
       nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
   if (!leases) return fail(leases.error());
@@ -46,13 +46,13 @@ Result<std::vector<nft::Element>> LinuxDriver::change_leases(
       continue;
     }
     out.add(nft::bridge_table(), nft::RemoveElement{set, {lease.key}});
-    forgotten.push_back(std::move(lease));
+    removed.push_back(std::move(lease));
   }
   for (const nft::Element& lease : returning) {
-    // Packets may have taught it meanwhile.
+    // A packet may have added it meanwhile.
     if (!there.contains(lease.key)) out.add(nft::bridge_table(), nft::AddElement{set, lease});
   }
-  return forgotten;
+  return removed;
 }
 
 void LinuxDriver::cache_leases(const std::vector<nft::Element>& leases) {
@@ -64,7 +64,7 @@ void LinuxDriver::cache_leases(const std::vector<nft::Element>& leases) {
   }
 }
 
-// What packets had told goes with a table; without their leases VMs would be cut off.
+// Learnt leases are lost with their table; without them VMs would have no traffic until they renew.
 void LinuxDriver::add_leases(nft::Transaction& out, const DatapathState& wanted) const {
   std::set<nft::Bytes> unaddressed;
   for (const auto& [key, vm] : wanted.members) {

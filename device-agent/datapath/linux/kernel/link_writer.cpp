@@ -40,10 +40,10 @@ Result<void> request(NetlinkSocket& socket, const std::string& what, std::uint16
               "the kernel refuses to " + what + ": " + std::strerror(number));
 }
 
-// A new link of ours, in the group from the start.
+// Creates a link in Tenet's link group.
 Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kind,
                  const Fill& fill_data, std::uint32_t master = 0) {
-  return request(socket, std::string("make the ") + kind + " " + name, RTM_NEWLINK,
+  return request(socket, std::string("create the ") + kind + " " + name, RTM_NEWLINK,
                  NLM_F_CREATE | NLM_F_EXCL, 0, [&](nlmsghdr* header) {
                    mnl_attr_put_strz(header, IFLA_IFNAME, name.c_str());
                    mnl_attr_put_u32(header, IFLA_GROUP, nft::kLinkGroup);
@@ -57,11 +57,11 @@ Result<void> add(NetlinkSocket& socket, const std::string& name, const char* kin
                  });
 }
 
-// Without a querier a bridge floods all multicast, since it cannot know who has joined.
+// Without a querier a bridge floods all multicast, because it learns no group members.
 void put_bridge(nlmsghdr* header, const BridgeLink& bridge) {
   mnl_attr_put_u8(header, IFLA_BR_MCAST_SNOOPING, bridge.snooping ? 1 : 0);
   mnl_attr_put_u8(header, IFLA_BR_MCAST_QUERIER, bridge.snooping ? 1 : 0);
-  // Nothing is learnt from frames that no rule sees.
+  // Do not learn addresses from link-local frames, which no bridge chain sees (IEEE 802.1Q 8.6.3).
   constexpr std::uint32_t kNoLearning = 1U << BR_BOOLOPT_NO_LL_LEARN;
   const br_boolopt_multi options{kNoLearning, kNoLearning};
   mnl_attr_put(header, IFLA_BR_MULTI_BOOLOPT, sizeof options, &options);
@@ -72,7 +72,7 @@ void put_vxlan(nlmsghdr* header, const VxlanLink& vxlan) {
   mnl_attr_put_u32(header, IFLA_VXLAN_LINK, vxlan.underlay);
   mnl_attr_put_u16(header, IFLA_VXLAN_PORT, htons(vxlan.port));
   mnl_attr_put_u8(header, IFLA_VXLAN_LEARNING, 1);
-  // The underlay's multicast may be routed.
+  // More than 1, because the underlay may route multicast.
   mnl_attr_put_u8(header, IFLA_VXLAN_TTL, 64);
   if (!vxlan.group) return;
   const bool ipv4 = vxlan.group->family() == Family::ipv4;
@@ -91,8 +91,8 @@ Result<void> write_bridge(NetlinkSocket& socket, std::uint32_t index, const Brid
   });
 }
 
-// A bridge asks when it becomes the querier, and then twice a minute: who had no address then, as
-// no bridge that has just been set up, begins again.
+// A bridge queries when it becomes the querier, and then twice a minute. When a bridge is set up it
+// has no address yet and cannot query, so this switches its querier off and on again.
 Result<void> restart_querier(NetlinkSocket& socket, std::uint32_t index) {
   auto link = read_link(socket, index);
   if (!link) return fail(link.error());
@@ -102,7 +102,7 @@ Result<void> restart_querier(NetlinkSocket& socket, std::uint32_t index) {
 }
 
 Error vni_in_use(NetlinkSocket& socket, std::uint32_t vni) {
-  std::string holder = "another device";
+  std::string holder = "another link";
   if (auto links = read_links(socket)) {
     for (const auto& [name, link] : *links) {
       if (link.vxlan && link.vxlan->vni == vni) holder = "link " + name;
@@ -110,7 +110,7 @@ Error vni_in_use(NetlinkSocket& socket, std::uint32_t vni) {
   }
   const std::string entry = "vni " + std::to_string(vni);
   return {Code::policy_conflict,
-          entry + " is in use by " + holder + " of this machine; set another with vni=",
+          entry + " is in use by " + holder + " of this device; choose another with vni=",
           {.entry = "virtual-network " + entry, .against = holder}};
 }
 
@@ -136,7 +136,7 @@ Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const Vxl
 
 Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index) {
   return request(
-      socket, "make a port a multicast router's", RTM_SETLINK, 0, index,
+      socket, "make a link a multicast router port", RTM_SETLINK, 0, index,
       [](nlmsghdr* header) {
         nlattr* port = mnl_attr_nest_start(header, IFLA_PROTINFO);
         mnl_attr_put_u8(header, IFLA_BRPORT_MULTICAST_ROUTER, MDB_RTR_TYPE_PERM);
@@ -146,15 +146,15 @@ Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index) {
 }
 
 Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_t master) {
-  return request(socket, "put a port into a bridge", RTM_NEWLINK, 0, index,
+  return request(socket, "change the bridge of a port", RTM_NEWLINK, 0, index,
                  [&](nlmsghdr* header) { mnl_attr_put_u32(header, IFLA_MASTER, master); });
 }
 
 Result<void> set_up(NetlinkSocket& socket, std::uint32_t index) {
-  // The device is no part of a tenant's network: not even a link-local address (RFC 4862), but for
-  // what a querier needs. A kernel without IPv6 has none to give.
-  static_cast<void>(
-      request(socket, "keep a link without address", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
+  // The device is not part of a tenant's network, so the link gets no link-local address (RFC 4862)
+  // except a querier's. An error is ignored: a kernel without IPv6 assigns none.
+  static_cast<void>(request(
+      socket, "disable IPv6 addresses of a link", RTM_NEWLINK, 0, index, [](nlmsghdr* header) {
         nlattr* families = mnl_attr_nest_start(header, IFLA_AF_SPEC);
         nlattr* ipv6 = mnl_attr_nest_start(header, AF_INET6);
         mnl_attr_put_u8(header, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);

@@ -1,4 +1,4 @@
-// Changes of links, by rtnetlink.
+// Creates, changes and removes links, by rtnetlink.
 #pragma once
 
 #include <cstdint>
@@ -10,16 +10,19 @@
 
 namespace tenet::device {
 
-// Each is one message, done or refused at once. Errors: unsupported with the
-// kernel's reason, policy-conflict if there is something of the kind already; io.
+// Each waits for the kernel's answer. Errors: unsupported with the kernel's reason; policy-conflict
+// if the name or the VNI is in use; io.
 Result<void> add_bridge(NetlinkSocket& socket, const std::string& name, const BridgeLink& bridge);
 Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge);
 Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const VxlanLink& vxlan,
                        std::uint32_t master);
-// All multicast goes to the overlay, where others may have joined.
+// Makes a bridge port a multicast router port: all multicast goes there. Used for VXLAN devices,
+// since receivers may be on other devices.
 Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index);
+// `master`: interface index of the bridge; 0 removes the link from its bridge.
 Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_t master);
-// A link of ours, which carries others' frames and has no address itself, but for a querier's.
+// Sets a link of Tenet's up, without IPv6 addresses: it only carries frames of others. A snooping
+// bridge has the querier address alone.
 Result<void> set_up(NetlinkSocket& socket, std::uint32_t index);
 Result<void> remove_link(NetlinkSocket& socket, std::uint32_t index);
 

@@ -63,7 +63,7 @@ BridgeLink parse_bridge(const nlattr* data) {
   return {number(a[IFLA_BR_MCAST_SNOOPING]) != 0 && number(a[IFLA_BR_MCAST_QUERIER]) != 0};
 }
 
-// Of one link by its name or its index, or of all if there is neither.
+// Requests one link by name or interface index, or with neither all links.
 NetlinkMessages get_request(std::uint16_t flags, const std::string& name, std::uint32_t index = 0) {
   NetlinkMessages messages;
   messages.append([&](char* buffer, std::uint32_t sequence) {
@@ -125,7 +125,7 @@ Result<Links> read_links(NetlinkSocket& socket) {
 }
 
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, const std::string& name) {
-  if (name.size() >= IFNAMSIZ) return std::nullopt;  // nor can there be
+  if (name.size() >= IFNAMSIZ) return std::nullopt;  // no link can have that name
   return read_link(socket, get_request(NLM_F_ACK, name), name);
 }
 

@@ -1,4 +1,4 @@
-// Links of the kernel, by rtnetlink: bridges, VXLAN devices, and which port is in which bridge.
+// Links of the kernel, read by rtnetlink: bridges, VXLAN devices, and the bridge of each port.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +14,17 @@
 
 namespace tenet::device {
 
-// Every tenant's bridge, and what it has in common with what the kernel says.
+// The attributes of a bridge that Tenet sets.
 struct BridgeLink {
-  bool snooping = false;  // and, with it, a querier
+  bool snooping = false;  // IGMP and MLD snooping, with a querier
   bool operator==(const BridgeLink&) const = default;
 };
 
 struct VxlanLink {
   std::uint32_t vni = 0;
-  std::optional<IpAddress> group;
-  std::uint32_t underlay = 0;  // index
-  std::uint16_t port = 4789;   // UDP (RFC 7348)
+  std::optional<IpAddress> group;  // multicast, of the underlay
+  std::uint32_t underlay = 0;      // interface index
+  std::uint16_t port = 4789;       // UDP (RFC 7348)
   bool operator==(const VxlanLink&) const = default;
 };
 
@@ -41,10 +41,11 @@ struct Link {
 
 using Links = std::map<std::string, Link, std::less<>>;
 
-// A message about a link. Nothing if it is about something else.
+// A RTM_NEWLINK or RTM_DELLINK message; nothing for another message.
 std::optional<Link> parse_link(const nlmsghdr* message);
+// By name. Errors: io, busy if links changed meanwhile.
 Result<Links> read_links(NetlinkSocket& socket);
-// Nothing if there is no such link. Errors: io.
+// Nothing if the link does not exist. Errors: io.
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, const std::string& name);
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, std::uint32_t index);
 

@@ -33,7 +33,7 @@ LinuxDriver::LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets soc
       sockets_(std::move(sockets)),
       capabilities_(std::move(capabilities)),
       overlays_(sockets_.route, options_.underlay),
-      // A descriptor of its own, since both close theirs.
+      // A duplicate, because both the socket and the stream descriptor close theirs.
       events_(io, ::dup(sockets_.events.fd())) {}
 
 Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
@@ -45,7 +45,7 @@ Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
   auto now = nft::read_generation(sockets_.netfilter);
   if (!refused || !now || !known) return refused;
   if (refused->empty()) {
-    // Ours was one. Another that came with it has to be looked at.
+    // One generation is this commit. A further one is another program's: read the tables next time.
     if (*now == *known + 1) generation_ = *now;
   } else if (!means_drift(refused->front().number)) {
     generation_ = known;

@@ -108,7 +108,8 @@ Expression read_lookup(const nftnl_expr* e) {
   return out;
 }
 
-// The one expression that an element of a dynamic set may carry here.
+// The limit of a dynamic set's elements, the only expression that Tenet gives them. `unknown`:
+// there is another.
 std::optional<Limit> read_limit(const nftnl_expr* e, bool& unknown) {
   std::vector<const nftnl_expr*> inner;
   nftnl_expr_expr_foreach(

@@ -1,4 +1,4 @@
-// libnftnl's object of an expression as a value.
+// Decodes an expression from an object of libnftnl.
 #pragma once
 
 #include "device-agent/datapath/linux/program/expression.h"
@@ -7,7 +7,7 @@ struct nftnl_expr;
 
 namespace tenet::device::nft {
 
-// What we never write comes back as Foreign.
+// Unknown for an expression that Tenet never writes.
 Expression from_nftnl(const nftnl_expr* expression);
 
 }  // namespace tenet::device::nft

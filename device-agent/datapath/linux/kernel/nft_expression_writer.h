@@ -1,4 +1,4 @@
-// An expression as libnftnl's object, ready for a message.
+// Encodes an expression as an object of libnftnl.
 #pragma once
 
 #include "device-agent/datapath/linux/program/expression.h"

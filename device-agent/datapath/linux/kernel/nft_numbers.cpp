@@ -31,7 +31,7 @@ constexpr std::array<std::pair<DynsetOp, std::uint32_t>, 3> kDynsetOps{
      {DynsetOp::update, NFT_DYNSET_OP_UPDATE},
      {DynsetOp::remove, NFT_DYNSET_OP_DELETE}}};
 
-// Both directions of a table of pairs. What is to be written is always there.
+// Both directions of a table of pairs. Precondition of number_in(): the table has the value.
 template <class Table, class Value>
 auto number_in(const Table& table, Value value) {
   return std::find_if(table.begin(), table.end(), [&](auto& row) { return row.first == value; })
@@ -61,7 +61,7 @@ std::uint16_t family_number(TableFamily family) {
   }
 }
 
-// The kernel calls every fourth word by the name of a 128-bit register.
+// The kernel names every fourth 32-bit register after the 128-bit register that it begins.
 std::uint32_t register_number(Register reg) {
   return reg % 4 == 0 ? NFT_REG_1 + reg / 4U : NFT_REG32_00 + reg;
 }
@@ -87,8 +87,8 @@ std::optional<MetaKey> meta_key(std::uint32_t number) {
   return value_in(kMetaKeys, number);
 }
 
-std::uint32_t dynset_number(DynsetOp kind) {
-  return number_in(kDynsetOps, kind);
+std::uint32_t dynset_number(DynsetOp op) {
+  return number_in(kDynsetOps, op);
 }
 
 std::optional<DynsetOp> dynset_op(std::uint32_t number) {

@@ -1,4 +1,4 @@
-// The kernel's numbers (linux/netfilter/nf_tables.h) of what expressions and tables name.
+// The kernel's numbers (linux/netfilter/nf_tables.h) for the names in expressions and tables.
 #pragma once
 
 #include <cstdint>
@@ -16,16 +16,16 @@ std::uint16_t family_number(TableFamily family);
 std::uint32_t register_number(Register reg);
 Register register_of(std::uint32_t number);
 
-// NF_* and NFT_*; nothing for a number that we never write.
+// NF_* and NFT_*; nothing for a number that Tenet never writes.
 std::int32_t verdict_number(VerdictCode code);
 std::optional<VerdictCode> verdict_code(std::int32_t number);
 
-// NFT_META_*; nothing for a number that we never write.
+// NFT_META_*; nothing for a number that Tenet never writes.
 std::uint32_t meta_number(MetaKey key);
 std::optional<MetaKey> meta_key(std::uint32_t number);
 
-// NFT_DYNSET_OP_*; nothing for a number that we never write.
-std::uint32_t dynset_number(DynsetOp kind);
+// NFT_DYNSET_OP_*; nothing for a number that Tenet never writes.
+std::uint32_t dynset_number(DynsetOp op);
 std::optional<DynsetOp> dynset_op(std::uint32_t number);
 
 }  // namespace tenet::device::nft

@@ -1,4 +1,4 @@
-// What the writer and the reader of nftables share: owners of libnftnl's objects.
+// Owning pointers to libnftnl's objects, for the writer and the reader of nftables.
 #pragma once
 
 #include <libnftnl/chain.h>
@@ -11,7 +11,6 @@
 
 namespace tenet::device::nft {
 
-// libnftnl's objects, with their ends.
 template <class T, auto Free>
 struct Deleter {
   void operator()(T* object) const { Free(object); }
@@ -23,6 +22,7 @@ using ChainPtr = Owner<nftnl_chain, nftnl_chain_free>;
 using RulePtr = Owner<nftnl_rule, nftnl_rule_free>;
 using SetPtr = Owner<nftnl_set, nftnl_set_free>;
 
+// Throws std::bad_alloc if libnftnl had no memory.
 template <class Ptr>
 Ptr own(typename Ptr::pointer object) {
   if (object == nullptr) throw std::bad_alloc();

@@ -16,7 +16,7 @@
 namespace tenet::device::nft {
 namespace {
 
-// nft's mark of a verdict map.
+// The data type of a verdict map.
 constexpr std::uint32_t kVerdictType = NFT_DATA_VERDICT;
 
 std::string comment_text(const char* data, std::size_t size) {
@@ -55,13 +55,13 @@ NetlinkMessages request(const TableName& table, std::uint16_t type, std::uint16_
 }
 
 tl::unexpected<Error> unreadable(const std::string& what) {
-  return fail(Code::io, "the kernel's answer about a " + what + " cannot be read");
+  return fail(Code::io, "the kernel's answer about a " + what + " is malformed");
 }
 
 Result<bool> read_table_flags(NetlinkSocket& socket, const TableName& name, Table& out) {
   bool there = false;
   bool readable = true;
-  // A dump, since asking for one table that is not there is an error among others.
+  // A dump, because a request for one missing table is answered with an error like any other.
   auto read = socket.dump(
       request(name, NFT_MSG_GETTABLE, NLM_F_DUMP, [](nlmsghdr*) {}), [&](const nlmsghdr* message) {
         const TablePtr table = own<TablePtr>(nftnl_table_alloc());
@@ -122,7 +122,7 @@ Rule read_rule(nftnl_rule* rule) {
   return out;
 }
 
-// Of one chain, or of all.
+// The rules of one chain; of all chains if the name is empty.
 Result<void> read_rules(NetlinkSocket& socket, const TableName& name, const std::string& chain,
                         Table& out) {
   const RulePtr asked = own<RulePtr>(nftnl_rule_alloc());
@@ -144,8 +144,8 @@ Result<void> read_rules(NetlinkSocket& socket, const TableName& name, const std:
   return {};
 }
 
-// The kernel writes a dump in pieces, and for each it counts all rules again from the first. With
-// that many chains it is faster to ask for one after the other.
+// The kernel writes a dump in parts, and for each part skips the rules before it one by one. From
+// this many chains on, a request for each chain is faster.
 constexpr std::size_t kManyChains = 10'000;
 
 Result<void> read_rules(NetlinkSocket& socket, const TableName& name, Table& out) {
@@ -168,7 +168,7 @@ SetSpec read_spec(const nftnl_set* set) {
   out.key_length = number(NFTNL_SET_KEY_LEN);
   if ((out.flags & NFT_SET_MAP) != 0) {
     out.data_type = number(NFTNL_SET_DATA_TYPE);
-    // The kernel's own size of a verdict says nothing.
+    // The kernel reports its internal size of a verdict.
     out.data_length = out.data_type == kVerdictType ? 0 : number(NFTNL_SET_DATA_LEN);
   }
   if (nftnl_set_is_set(set, NFTNL_SET_TIMEOUT)) {

@@ -1,4 +1,4 @@
-// Tables of nftables as the kernel has them, by libnftnl.
+// Reads tables of nftables from the kernel, with libnftnl.
 #pragma once
 
 #include <cstdint>
@@ -11,12 +11,14 @@
 
 namespace tenet::device::nft {
 
+// Nothing if the table does not exist. Errors: io; busy if it changed meanwhile.
 Result<std::optional<Table>> read_table(NetlinkSocket& socket, const TableName& name);
-// The keys of a set, dynamic ones too. Errors: io, busy.
+// The elements of a set, also of a dynamic one. Errors: io; busy if it changed meanwhile.
 Result<std::vector<Element>> read_elements(NetlinkSocket& socket, const TableName& table,
                                            const std::string& name);
 
-// Rises by one with each transaction of anybody in the namespace. Errors: io.
+// The generation of the ruleset, which each transaction of any program in the network namespace
+// increments by one. Errors: io.
 Result<std::uint32_t> read_generation(NetlinkSocket& socket);
 
 }  // namespace tenet::device::nft

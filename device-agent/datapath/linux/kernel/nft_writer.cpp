@@ -16,7 +16,7 @@
 namespace tenet::device::nft {
 namespace {
 
-// nft reads comments as a list of type, length, bytes with their NUL.
+// A comment as nft reads it: type, length, and the text with its NUL.
 std::string comment_userdata(const std::string& comment) {
   const std::string text = comment.substr(0, 127);
   std::string out;
@@ -25,8 +25,8 @@ std::string comment_userdata(const std::string& comment) {
   return out + text + '\0';
 }
 
-// How nft shall print keys and values: names of ports and marks are in the host's order. Types are
-// nft's (include/datatype.h); a concatenation knows the order of its parts.
+// The byte order of keys and values, which nft needs to print them: port names and marks are in
+// host order. Types are nft's (include/datatype.h); in a concatenation each has its own order.
 std::string set_userdata(const SetSpec& spec) {
   constexpr std::uint32_t kInvalid = 0;
   constexpr std::uint32_t kHost = 1;
@@ -38,13 +38,13 @@ std::string set_userdata(const SetSpec& spec) {
     return type == kMark || type == kPortName ? kHost : kBig;
   };
   std::string out;
-  const auto note = [&](std::uint8_t type, std::uint32_t value) {
+  const auto append = [&](std::uint8_t type, std::uint32_t value) {
     out += static_cast<char>(type);
     out += static_cast<char>(sizeof value);
     out.append(reinterpret_cast<const char*>(&value), sizeof value);
   };
-  note(NFTNL_UDATA_SET_KEYBYTEORDER, order(spec.key_type));
-  if ((spec.flags & NFT_SET_MAP) != 0) note(NFTNL_UDATA_SET_DATABYTEORDER, order(spec.data_type));
+  append(NFTNL_UDATA_SET_KEYBYTEORDER, order(spec.key_type));
+  if ((spec.flags & NFT_SET_MAP) != 0) append(NFTNL_UDATA_SET_DATABYTEORDER, order(spec.data_type));
   return out;
 }
 
@@ -66,7 +66,7 @@ nftnl_set_elem* make_element(const Element& element) {
   return out;
 }
 
-// Writes one message: its header, then what the visitor has for it.
+// Appends one message: the header, and the payload of the change.
 class MessageWriter {
  public:
   MessageWriter(NetlinkMessages& out, const TableName& table, bool last)
@@ -87,11 +87,11 @@ class MessageWriter {
       nftnl_set_set_u64(set.get(), NFTNL_SET_TIMEOUT, c.spec.timeout_ms);
     }
     if (c.spec.size != 0) nftnl_set_set_u32(set.get(), NFTNL_SET_DESC_SIZE, c.spec.size);
-    const std::string notes = set_userdata(c.spec);
-    nftnl_set_set_data(set.get(), NFTNL_SET_USERDATA, notes.data(),
-                       static_cast<std::uint32_t>(notes.size()));
+    const std::string userdata = set_userdata(c.spec);
+    nftnl_set_set_data(set.get(), NFTNL_SET_USERDATA, userdata.data(),
+                       static_cast<std::uint32_t>(userdata.size()));
     write(NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, [&](nlmsghdr* header) {
-      // Only has to be there, and to differ within the batch.
+      // Any number that is unique within the batch.
       nftnl_set_set_u32(set.get(), NFTNL_SET_ID, header->nlmsg_seq);
       nftnl_set_nlmsg_build_payload(header, set.get());
     });
@@ -219,7 +219,7 @@ void put_part(NetlinkMessages& out, const TableName& table, const Table& part) {
   const auto put = [&] { return MessageWriter(out, table, std::exchange(answer, false)); };
   for (const auto& [name, spec] : part.sets) put()(AddSet{name, spec});
   for (const auto& [name, chain] : part.chains) put()(AddChain{name, chain.hook});
-  // Elements point at chains, and rules at both.
+  // Elements refer to chains, and rules to both.
   for (const auto& [set, elements] : part.elements) {
     std::vector<const Element*> all;
     all.reserve(elements.size());

@@ -1,4 +1,4 @@
-// Changes of nftables as netlink messages, by libnftnl.
+// Encodes changes of nftables as netlink messages, with libnftnl.
 #pragma once
 
 #include <string>
@@ -9,19 +9,20 @@
 
 namespace tenet::device::nft {
 
-// Appends the message for one change, or for many elements that come to one set, or leave one. A
-// batch begins with put_begin and ends with put_end; only what is between them is applied, all of
-// it or nothing. The last change asks for an answer.
+// Each appends messages to a batch, which begins with put_begin() and ends with put_end(); the
+// kernel applies the changes in between all together or not at all. `last`: ask for an
+// acknowledgement, which one change of a batch must do.
 void put_begin(NetlinkMessages& out);
 void put(NetlinkMessages& out, const TableName& table, const Change& change, bool last);
+// Adds many elements to one set, or removes them, in one message: at most kMaxElementsPerMessage.
 void put_elements(NetlinkMessages& out, const TableName& table, const std::string& set,
                   const std::vector<const Element*>& elements, bool added, bool last);
-// All of a part of a table that the kernel has nothing of, with a message for many elements. Its
-// first change asks for an answer. The table itself is there, or was put before.
+// Adds a part of a table of which the kernel has nothing, with many elements in each message. Its
+// first change asks for an acknowledgement. The table must exist, or be added before.
 void put_part(NetlinkMessages& out, const TableName& table, const Table& part);
 void put_end(NetlinkMessages& out);
 
-// As many elements fit into one message.
+// An attribute is at most 64 KiB, which 256 elements of the largest kind stay below.
 inline constexpr std::size_t kMaxElementsPerMessage = 256;
 
 // The table as the kernel has it; nothing if there is none. Errors: io, busy if it changed

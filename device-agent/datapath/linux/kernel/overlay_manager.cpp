@@ -11,7 +11,7 @@ namespace {
 
 tl::unexpected<Error> not_ours(const std::string& name) {
   return fail(Code::unsupported,
-              "there is a link " + name + " that is not Tenet's; rename or remove it",
+              "a link " + name + " exists that is not Tenet's; rename or remove it",
               {.entry = "virtual-network", .against = "link " + name});
 }
 
@@ -33,7 +33,8 @@ Result<Link> OverlayManager::ensure_bridge(const std::string& name, const Segmen
     if (auto made = add_bridge(socket_, name, wanted); !made) return fail(made.error());
     link = read_link(socket_, name);
     if (!link) return fail(link.error());
-    if (!*link) return fail(Code::io, "the bridge " + name + " went as soon as it was made");
+    if (!*link)
+      return fail(Code::io, "the bridge " + name + " disappeared right after its creation");
     if (auto up = set_up(socket_, (*link)->index); !up) return fail(up.error());
     return **link;
   }
@@ -55,7 +56,7 @@ Result<void> OverlayManager::ensure_vxlan(const std::string& name, const Segment
   if (!underlay) return fail(underlay.error());
   if (!*underlay) {
     return fail(Code::unsupported,
-                "the underlay " + underlay_.port + " is not there; see datapath.underlay",
+                "the underlay port " + underlay_.port + " does not exist; see datapath.underlay",
                 {.entry = "virtual-network", .against = "port " + underlay_.port});
   }
   const VxlanLink wanted{plan.segment.vni, plan.segment.group, (*underlay)->index,
@@ -68,13 +69,14 @@ Result<void> OverlayManager::ensure_vxlan(const std::string& name, const Segment
     if (now.vxlan == wanted && now.master == bridge) {
       return now.up ? Result<void>() : set_up(socket_, now.index);
     }
-    // Most of a VXLAN device cannot be changed.
+    // Most attributes of a VXLAN device cannot be changed: create it again.
     if (auto removed = remove_link(socket_, now.index); !removed) return removed;
   }
   if (auto made = add_vxlan(socket_, name, wanted, bridge); !made) return made;
   link = read_link(socket_, name);
   if (!link) return fail(link.error());
-  if (!*link) return fail(Code::io, "the device " + name + " went as soon as it was made");
+  if (!*link)
+    return fail(Code::io, "the VXLAN device " + name + " disappeared right after its creation");
   if (auto up = set_up(socket_, (*link)->index); !up) return up;
   return set_multicast_router(socket_, (*link)->index);
 }
@@ -88,7 +90,7 @@ Result<void> OverlayManager::ensure_port(const std::string& name, std::uint32_t 
   if (*master && !(*master)->second.ours()) {
     return fail(Code::unsupported,
                 "port " + name + " is in the bridge " + (*master)->first +
-                    ", which is not Tenet's; take it out first",
+                    ", which is not Tenet's; remove it from there first",
                 {.entry = "port " + name, .against = "bridge " + (*master)->first});
   }
   return set_master(socket_, (*port)->index, bridge);
@@ -120,7 +122,8 @@ std::vector<Error> OverlayManager::ensure(Vnid vnid, const SegmentPlan& plan,
     if (!made) return {made.error()};
     bridge = made->index;
   }
-  // Without an overlay the VMs of this device still meet, and without one of them the others.
+  // Go on after an error: without a VXLAN device the VMs of this device still reach each other, and
+  // without one port the others.
   std::vector<Error> out;
   const auto note = [&](const Result<void>& done) {
     if (!done) out.push_back(done.error());
@@ -181,14 +184,14 @@ Result<void> OverlayManager::remove_strays(const SegmentPlans& plans, const Link
     if (link.ours() && link.bridge) ours[link.index] = name;
   }
   for (const auto& [name, link] : links) {
-    const bool left = link.ours() && !wanted.contains(name);
+    const bool unwanted = link.ours() && !wanted.contains(name);
     const auto bridge = ours.find(link.master);
     const auto home = homes.find(name);
-    const bool astray = !link.ours() && bridge != ours.end() &&
-                        (home == homes.end() || home->second != bridge->second);
-    if (!left && !astray) continue;
-    repaired.push_back(left ? "link " + name : "port " + name);
-    auto done = left ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
+    const bool misplaced = !link.ours() && bridge != ours.end() &&
+                           (home == homes.end() || home->second != bridge->second);
+    if (!unwanted && !misplaced) continue;
+    repaired.push_back(unwanted ? "link " + name : "port " + name);
+    auto done = unwanted ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
     if (!done) return done;
   }
   return {};
@@ -200,7 +203,7 @@ Result<std::map<Vnid, Error>> OverlayManager::restore(const SegmentPlans& plans,
   if (!before) return fail(before.error());
   if (auto cleared = remove_strays(plans, *before, repaired); !cleared)
     return fail(cleared.error());
-  // Two networks may have exchanged their VNIDs' VNIs: first they all go, then they come.
+  // Two networks may have exchanged their VNIs: remove all changed devices before creating any.
   for (const auto& [vnid, plan] : plans) {
     const auto link = before->find(vxlan_name(vnid));
     const bool changed = link != before->end() && link->second.vxlan &&

@@ -28,7 +28,7 @@ std::string change_text(const nft::Transaction::Refusal& refusal) {
 
 Error no_sensor(const std::string& sensor) {
   return {Code::unsupported,
-          "the sensor port " + sensor + " is not there",
+          "the sensor port " + sensor + " does not exist",
           {.entry = "intrusion-detection sensor " + sensor}};
 }
 
@@ -67,7 +67,7 @@ std::vector<DriverRefusal> attribute_errors(const DatapathDelta& delta, Vnid vni
     for (const auto& [key, change] : delta.members) {
       if (key.vnid != vnid || !change.after) continue;
       const bool its_port = error.witness.entry == "port " + change.after->port.str();
-      // An old network has its bridge, so that who comes is what is too much.
+      // A network that does not change has its bridge already: the new VMs are the cause.
       if (its_port || (!of_port && !delta.networks.contains(vnid))) out.push_back({key, error});
     }
     if (out.size() == before) out.push_back({vnid, error});

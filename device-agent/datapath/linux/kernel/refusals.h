@@ -1,4 +1,4 @@
-// From the kernel's refusals to those of a driver.
+// Translates refusals of the kernel to refusals of a driver, which name networks and VMs.
 #pragma once
 
 #include <string>
@@ -9,15 +9,18 @@
 
 namespace tenet::device {
 
-// The kernel is not in the state that we left it in.
+// True for an errno that means that another program has changed Tenet's objects.
 bool means_drift(int number);
+// The object that the kernel refuses, or "the transaction".
 std::string change_text(const nft::Transaction::Refusal& refusal);
+// The sensor port does not exist.
 Error no_sensor(const std::string& sensor);
-// Whom the kernel's refusal is about: the network or the VM whose part was refused, or everybody.
+// One refusal for each network or VM whose part the kernel refuses; for all of the delta if that is
+// unknown.
 std::vector<DriverRefusal> explain_refusal(const DatapathDelta& delta,
                                            const std::vector<nft::Transaction::Refusal>& refused);
-// Of what a network's links lack: the VMs that come to the port that is named, all at once; if
-// there are none, the network.
+// Attributes errors about the links of a network to all VMs that the delta adds at the named port;
+// if there are none, to the network.
 std::vector<DriverRefusal> attribute_errors(const DatapathDelta& delta, Vnid vnid,
                                             const std::vector<Error>& errors);
 

@@ -1,4 +1,4 @@
-// LinuxDriver: the kernel as it is to be, whatever it was.
+// LinuxDriver: makes the kernel enforce the wanted state, whatever its own state was.
 #include <cstring>
 #include <iterator>
 #include <limits>
@@ -17,7 +17,7 @@ namespace tenet::device {
 Result<Restored> LinuxDriver::restore(const DatapathState& wanted) {
   port_map_ = PortMap(wanted);
   auto restored = reconcile(wanted);
-  // The layout speaks for all that is acknowledged, also for what could not be made again.
+  // The port map covers all acknowledged networks and VMs, also those that are not enforced.
   incomplete_ = !restored || !restored->missing.empty();
   if (incomplete_) port_map_ = PortMap(wanted);
   return restored;
@@ -35,7 +35,7 @@ Result<Restored> LinuxDriver::reconcile(const DatapathState& all) {
     excluded_ = make_excluded(all, reduced, out.missing);
     port_map_ = PortMap(reduced);
   }
-  // What is not left out any more has to come, though nobody has touched the tables.
+  // Objects that are no longer excluded must be added, though the tables are as committed.
   if (excluded_ != before) generation_ = std::nullopt;
   auto repaired = commit_tables(out.missing.empty() ? all : reduced, false);
   if (!repaired) {
@@ -50,12 +50,12 @@ Result<Restored> LinuxDriver::reconcile(const DatapathState& all) {
   auto sensors = networks_without_sensor();
   if (!sensors) return fail(sensors.error());
   std::move(sensors->begin(), sensors->end(), std::back_inserter(out.missing));
-  // Rules come before ports, so that no port is open for a moment.
+  // Rules are committed before ports join bridges: no port is open in between.
   auto segments = overlays_.restore(port_map_.plans(), out.repaired);
   if (!segments) return fail(segments.error());
   for (const auto& [vnid, error] : *segments) out.missing.push_back({vnid, error});
   for (const QueueOptions& queue : options_.queues) {
-    if (auto made = make_queue(queue, out.repaired); !made) return fail(made.error());
+    if (auto made = ensure_port_queue(queue, out.repaired); !made) return fail(made.error());
   }
   return out;
 }
@@ -66,7 +66,7 @@ Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState&
   auto before = nft::read_generation(sockets_.netfilter);
   if (!before) return fail(before.error());
   std::optional<nft::LoadChunks> chunks;
-  // Tables that nobody has touched need not be read, however large they are.
+  // Tables that no other program has changed need not be read; they can be very large.
   if (generation_ != *before || rebuild) {
     chunks.emplace(wanted, port_map_);
     auto added = add_tables(transaction, wanted, *chunks, rebuild);
@@ -84,18 +84,18 @@ Result<std::vector<std::string>> LinuxDriver::commit_tables(const DatapathState&
   }
   if (taken) return nft::summary(transaction);
   generation_ = std::nullopt;
-  // Others may have left something that cannot be taken out piece by piece.
+  // Another program may have added objects that cannot be removed one by one: replace the tables.
   if (!rebuild) return commit_tables(wanted, true);
   return fail(Code::unsupported, "the kernel refuses " + change_text(refused->front()) + ": " +
                                      std::strerror(refused->front().number));
 }
 
-// All that the kernel lacks; only the first of `chunks`, if it has nothing.
+// Adds all changes that the kernel needs or, if it has no table, only the first chunk.
 Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState& wanted,
                                      nft::LoadChunks& chunks, bool rebuild) {
-  auto stack = nft::read_table(sockets_.netfilter, nft::inet_table());
-  if (!stack) return fail(stack.error());
-  nft::update_table(out, nft::inet_table(), *std::move(stack),
+  auto inet = nft::read_table(sockets_.netfilter, nft::inet_table());
+  if (!inet) return fail(inet.error());
+  nft::update_table(out, nft::inet_table(), *std::move(inet),
                     nft::inet_base(options_.guarded_ports), rebuild);
   auto arp = nft::read_table(sockets_.netfilter, nft::arp_table());
   if (!arp) return fail(arp.error());
@@ -127,8 +127,8 @@ Result<std::vector<DriverRefusal>> LinuxDriver::networks_without_sensor() {
   return out;
 }
 
-Result<void> LinuxDriver::make_queue(const QueueOptions& queue,
-                                     std::vector<std::string>& repaired) {
+Result<void> LinuxDriver::ensure_port_queue(const QueueOptions& queue,
+                                            std::vector<std::string>& repaired) {
   auto port = read_link(sockets_.route, queue.port);
   if (!port) return fail(port.error());
   if (!*port) return {};

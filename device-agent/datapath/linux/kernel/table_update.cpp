@@ -34,22 +34,22 @@ bool update_table(Transaction& out, const TableName& name, std::optional<Table> 
   return true;
 }
 
-void restrict_to(Table& table, const Table& frame) {
-  std::erase_if(table.sets, [&](const auto& set) { return !frame.sets.contains(set.first); });
-  std::erase_if(table.chains, [&](const auto& c) { return !frame.chains.contains(c.first); });
+void restrict_to(Table& table, const Table& base) {
+  std::erase_if(table.sets, [&](const auto& set) { return !base.sets.contains(set.first); });
+  std::erase_if(table.chains, [&](const auto& c) { return !base.chains.contains(c.first); });
   table.elements.clear();
 }
 
 std::vector<std::string> summary(const Transaction& transaction) {
   std::map<std::string, std::size_t> counts;
-  std::set<std::string> lost;
+  std::set<std::string> replaced;
   for (const auto& step : transaction.steps()) {
     const std::string table = name_of(step.table);
     const bool whole = std::holds_alternative<RemoveTable>(step.change) ||
                        std::holds_alternative<AddTable>(step.change);
-    if (whole && lost.insert(table).second) counts[table] = 1;
-    // The rules say which chain; that it was emptied first is no news.
-    if (lost.contains(table) || std::holds_alternative<FlushChain>(step.change)) continue;
+    if (whole && replaced.insert(table).second) counts[table] = 1;
+    // A flushed chain gets new rules, which name it.
+    if (replaced.contains(table) || std::holds_alternative<FlushChain>(step.change)) continue;
     if (const auto* rule = std::get_if<AddRule>(&step.change)) {
       counts["chain " + rule->chain] = 1;
     } else {

@@ -14,12 +14,12 @@
 namespace tenet::device::nft {
 namespace {
 
-// Bridged frames are filtered here (NF_BR_PRI_FILTER_BRIDGED).
+// NF_BR_PRI_FILTER_BRIDGED.
 constexpr std::int32_t kFilterPriority = -200;
 
 // ---- sets ------------------------------------------------------------------------------------
 
-// nft's numbers of types, six bits each in a concatenation (nftables, include/datatype.h).
+// nft's numbers of data types, six bits each in a concatenation (nftables, include/datatype.h).
 constexpr std::uint32_t kIpv4Type = 7;
 constexpr std::uint32_t kIpv6Type = 8;
 constexpr std::uint32_t kMacType = 9;
@@ -79,18 +79,21 @@ std::map<std::string, SetSpec> all_sets() {
       {std::string(kLeases), dynamic_set(set_of(concatenation({kMacType, kIpv4Type}), 12), 0)},
   };
 }
+
 // ---- base chains -----------------------------------------------------------------------------
 
 enum class Endpoint : std::uint8_t { source, destination };
 
-// Port and MAC of a frame's source or destination, as a key in registers 0 to 5.
+// Loads port and MAC of a frame's source or destination as a concatenated key, into registers 0
+// to 5.
 RuleBuilder& load_port_and_mac(RuleBuilder& rule, Endpoint endpoint) {
   return endpoint == Endpoint::source ? rule.iifname(0).load(kSourceMac, 4)
                                       : rule.oifname(0).load(kDestinationMac, 4);
 }
 
-// The VNID travels from the map to the verdict map in the packet's mark, since nft cannot list a
-// map that leads straight to another. The chain that follows begins with clear_mark().
+// Looks up the VNID, and then the chain of the VNID. The VNID passes from the map to the verdict
+// map in the packet's mark, because nft cannot list a rule in which one map feeds another. The
+// chain clears the mark.
 Rule jump_to_network(RuleBuilder rule, const std::string& map, const std::string& networks) {
   return rule.add(Lookup{map, 0, 0})
       .add(SetMeta{MetaKey::mark, 0})
@@ -105,7 +108,8 @@ Rule lookup_by_port_and_mac(Endpoint endpoint, const std::string& networks) {
   return jump_to_network(std::move(rule), kVmsAtPorts, networks);
 }
 
-// Ports of ours are the overlay's. Its frames have been judged by the device where the VM is.
+// The packet comes from a link of Tenet's own, that is from the overlay. The device of the sending
+// VM has already filtered it.
 RuleBuilder& is_overlay(RuleBuilder& rule, bool equal) {
   return rule.add(LoadMeta{MetaKey::iifgroup, 0}).add(Cmp{0, host_order(kLinkGroup), equal});
 }
@@ -140,7 +144,8 @@ std::vector<Rule> from_rules() {
           lookup_by_source_mac(kFromNetworks)};
 }
 
-// VMs that name no port are not behind a guarded one: what is flooded there is not for them.
+// VMs without a port are not at a guarded port, so the lookup by MAC alone comes after the guards:
+// frames that a bridge floods to a guarded port are not for them.
 std::vector<Rule> to_rules(const std::vector<std::string>& guarded) {
   std::vector<Rule> out{lookup_by_port_and_mac(Endpoint::destination, kToNetworks),
                         lookup_multicast_by_port()};
@@ -158,9 +163,10 @@ std::vector<Rule> prerouting_rules(const std::vector<std::string>& guarded) {
   return out;
 }
 
-// Snooping lives on the answers to what the bridge itself asks (RFC 4541): IGMP of RFC 3376, and
-// MLD queries of RFC 3810. Each device asks its own VMs, and the overlay gets all multicast anyway;
-// bridges that heard each other would elect one, whose questions the others' VMs might not permit.
+// Permit the bridge's own queries, on whose answers snooping depends (RFC 4541): IGMP (RFC 3376)
+// and MLD (RFC 3810). No query enters the overlay: each device queries its own VMs, and the overlay
+// gets all multicast anyway. Bridges that received each other's queries would elect one querier,
+// and a policy on another device might drop its queries.
 std::vector<Rule> querier_rules() {
   constexpr std::uint8_t kIgmp = 2;
   return {RuleBuilder("not of the device")
@@ -179,8 +185,8 @@ std::vector<Rule> querier_rules() {
               .accept()};
 }
 
-// The mark is the VNID of the source then, or what it was if that is no VM. It is also the place
-// for what every frame to a VM has to pass.
+// Sets the mark to the VNID of the source if that is a VM, and leaves it unchanged otherwise. Every
+// frame to a VM passes this chain, so the header checks are here too.
 std::vector<Rule> mark_source_rules() {
   RuleBuilder by_port;
   load_port_and_mac(by_port, Endpoint::source)

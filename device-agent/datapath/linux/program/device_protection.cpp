@@ -1,5 +1,5 @@
-// The tables beside the bridge table, which keep tenants away from the device itself and guard and
-// copy port by port.
+// The inet, arp and netdev tables: they keep tenants away from the device itself, guard its bridges
+// against control frames, and mirror ports.
 #include <linux/netfilter.h>
 #include <linux/netfilter_arp.h>
 
@@ -10,9 +10,9 @@
 namespace tenet::device::nft {
 namespace {
 
-// Where bridged frames are filtered too (NF_BR_PRI_FILTER_BRIDGED).
+// Before the filters of others (NF_IP_PRI_FILTER is 0).
 constexpr std::int32_t kFilterPriority = -200;
-// In the order in which packets meet them.
+// Guards are lower, so packets meet them first: what a guard drops is not mirrored.
 constexpr std::int32_t kGuardPriority = -10;
 constexpr std::int32_t kMirrorPriority = 0;
 
@@ -44,8 +44,8 @@ const TableName& arp_table() {
   return kName;
 }
 
-// Bridged packets come through prerouting and forward too where br_netfilter is there, and look as
-// if they went from a bridge to itself.
+// If br_netfilter is loaded, bridged packets pass these chains too, and seem to be forwarded from a
+// bridge to itself: the forward chain must accept that.
 Table inet_base(const std::vector<std::string>& guarded) {
   const std::string bridges = std::string(kBridgePrefix) + "*";
   Table out;
@@ -77,7 +77,7 @@ Table arp_base(const std::vector<std::string>& guarded) {
 
 Table guard_part(const std::string& port) {
   Table out;
-  // Addresses 01-80-C2-00-00-00 to -0F (IEEE 802.1Q clause 8.6.3).
+  // The reserved addresses 01-80-C2-00-00-00 to -0F (IEEE 802.1Q clause 8.6.3).
   out.chains["guard-" + port] = {
       Hook{NF_NETDEV_INGRESS, kGuardPriority, port},
       {RuleBuilder("only a bridge may talk to its neighbour")

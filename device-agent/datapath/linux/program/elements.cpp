@@ -1,4 +1,4 @@
-// The elements of sets and maps that VMs, their ports and their leases are.
+// The elements of sets and maps that represent VMs, their ports and their leases.
 #include <algorithm>
 #include <array>
 #include <set>

@@ -1,3 +1,5 @@
+// The part of the acknowledged state that this device cannot enforce, and so excludes from what it
+// asks of the kernel.
 #pragma once
 
 #include <map>
@@ -9,24 +11,25 @@
 
 namespace tenet::device {
 
-// What of the acknowledged restore() left out, since it can never be in force here as it is: the
-// kernel has nothing of it that a change could take away.
+// What restore() excluded. The kernel has nothing of it, so a later change must not remove it from
+// the kernel.
 struct Excluded {
   std::map<Vnid, Error> networks;  // with all their VMs
   std::set<MemberKey> members;
-  std::set<std::string> ports;
+  std::set<std::string> ports;  // that excluded VMs name
   bool operator==(const Excluded&) const = default;
   bool empty() const { return networks.empty() && members.empty(); }
 };
 
-// Networks with rules that this kernel does not know: it would refuse all that comes with them.
-// Segments and snooping are links. Those fail one by one, and rules and the VMs of this device do
-// without.
+// Networks with an intent that this kernel has no rules for. They are excluded before the commit,
+// because the kernel would refuse the whole transaction. Segments and snooping are links instead of
+// rules: they fail one by one, and the rest of their network is enforced without them.
 std::vector<DriverRefusal> unsupported_networks(const Capabilities& capabilities,
                                                 const DatapathState& wanted);
-// What cannot be enforced at all is left out, and so has no traffic. It shall not keep the guards
-// down, nor the other networks waiting.
+// `wanted` without the networks and VMs in `missing`. Excluded VMs have no traffic, but prevent
+// neither the guards nor other networks.
 DatapathState excluding(const DatapathState& wanted, const std::vector<DriverRefusal>& missing);
+// The difference between `all` and `reduced`, which is excluding(all, missing).
 Excluded make_excluded(const DatapathState& all, const DatapathState& reduced,
                        const std::vector<DriverRefusal>& missing);
 

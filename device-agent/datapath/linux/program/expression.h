@@ -1,6 +1,6 @@
-// What a rule of nftables is made of, as values: the kernel's own expressions (linux/netfilter/
-// nf_tables.h), no more of them than we use. What we want and what the kernel says it has are the
-// same type, so that comparing them is ==.
+// The expressions of nftables rules as values: those of the kernel (linux/netfilter/nf_tables.h)
+// that Tenet uses. Wanted rules and rules read from the kernel have the same type, and are compared
+// with ==.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,16 @@
 
 namespace tenet::device::nft {
 
-// Bytes as they stand in a packet or in a set's key.
+// Bytes as they are in a packet or in the key of a set.
 using Bytes = std::string;
 
-// Registers, by their first of sixteen 32-bit words. A value takes as many words as it needs.
+// The first of the sixteen 32-bit registers, 0 to 15, that hold a value. A value takes as many as
+// it needs.
 using Register = std::uint8_t;
 
 enum class Header : std::uint8_t { link, network, transport };
 
-// Loads bytes of the packet. A packet that has no such header does not match the rule.
+// Loads bytes of the packet. A packet without that header does not match the rule.
 struct LoadPayload {
   Header header = Header::link;
   std::uint16_t offset = 0;
@@ -29,19 +30,19 @@ struct LoadPayload {
   bool operator==(const LoadPayload&) const = default;
 };
 
-// Writes bytes into the network header, and mends its checksum if it has one.
+// Writes bytes into the network header, and updates its checksum if it has one.
 struct SetPayload {
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
   Register reg = 0;
-  std::optional<std::uint16_t> checksum = std::nullopt;  // its offset
+  std::optional<std::uint16_t> checksum = std::nullopt;  // offset of the checksum
   bool operator==(const SetPayload&) const = default;
 };
 
 enum class MetaKey : std::uint8_t {
   iifname,
   oifname,
-  iifgroup,   // of links, see ip-link(8)
+  iifgroup,   // link group, see ip-link(8)
   ethertype,  // nft's "meta protocol"
   l4proto,
   priority,
@@ -69,7 +70,7 @@ struct SetMeta {
   bool operator==(const SetMeta&) const = default;
 };
 
-// Goes on only if the bytes are, or are not, these.
+// Matches if the bytes are equal, or not equal, to the value.
 struct Cmp {
   Register reg = 0;
   Bytes value;
@@ -77,7 +78,7 @@ struct Cmp {
   bool operator==(const Cmp&) const = default;
 };
 
-// Goes on only if the bytes are in that range.
+// Matches if the bytes are in the range, both ends included.
 struct Range {
   Register reg = 0;
   Bytes first;
@@ -85,7 +86,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// (value & mask) ^ flip, in place.
+// value = (value & mask) ^ xor_.
 struct Bitwise {
   Register reg = 0;
   Bytes mask;
@@ -103,12 +104,12 @@ enum class VerdictCode : std::int8_t { drop, accept, jump, goto_, return_ };
 
 struct Verdict {
   VerdictCode code = VerdictCode::drop;
-  std::string chain = {};  // of jump and go_to
+  std::string chain = {};  // of jump and goto_
   bool operator==(const Verdict&) const = default;
 };
 
-// Goes on only if the key is, or is not, in the set. A map's value goes to `result`; a verdict map
-// decides at once.
+// Matches if the key is in the set or, with `invert`, if it is not. The value of a map is loaded
+// into `result`; the verdict of a verdict map is executed.
 struct Lookup {
   std::string set;
   Register key = 0;
@@ -118,7 +119,7 @@ struct Lookup {
   bool operator==(const Lookup&) const = default;
 };
 
-// More than that many bytes per second. The bucket holds what one second brings, and `burst`.
+// Matches what exceeds the rate. The token bucket holds the bytes of one second, and `burst` bytes.
 struct Limit {
   std::uint64_t bytes_per_second = 0;
   std::uint32_t burst = 0;
@@ -127,8 +128,8 @@ struct Limit {
 
 enum class DynsetOp : std::uint8_t { add, update, remove };
 
-// Puts a key into a dynamic set, or takes it out. With a limit, each key has its own bucket, and
-// the rule goes on only if it is exceeded.
+// Adds a key to a dynamic set, or removes it. With `limit`, each key has its own token bucket, and
+// the rule matches only if the limit is exceeded.
 struct Dynset {
   DynsetOp op = DynsetOp::update;
   std::string set;
@@ -139,20 +140,20 @@ struct Dynset {
   bool operator==(const Dynset&) const = default;
 };
 
-// A copy goes out on the port whose index is in the slot.
+// Sends a copy out of the port whose interface index is in the register.
 struct Dup {
   Register reg = 0;
   bool operator==(const Dup&) const = default;
 };
 
-// Userspace decides. `bypass`: accept while nobody listens.
+// Passes the packet to userspace (NFQUEUE). `bypass`: accept if no program listens.
 struct Queue {
   std::uint16_t number = 0;
   bool bypass = false;
   bool operator==(const Queue&) const = default;
 };
 
-// Something in the kernel that we never write.
+// An expression that Tenet never writes, and which so differs from everything wanted.
 struct Unknown {
   std::string name;
   bool operator==(const Unknown&) const = default;
@@ -163,7 +164,7 @@ using Expression = std::variant<LoadPayload, SetPayload, LoadMeta, LoadExthdr, S
 
 struct Rule {
   std::vector<Expression> expressions;
-  std::string comment = {};  // for those who read `nft list ruleset`; at most 127 bytes
+  std::string comment = {};  // shown by `nft list ruleset`; at most 127 bytes
   bool operator==(const Rule&) const = default;
 };
 

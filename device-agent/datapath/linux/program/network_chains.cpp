@@ -1,4 +1,4 @@
-// The chains of one network, which its policy makes.
+// Renders the policy of one network as its four chains.
 #include <algorithm>
 
 #include "device-agent/datapath/linux/program/program.h"
@@ -8,11 +8,11 @@
 namespace tenet::device::nft {
 namespace {
 
-// A frame of 64 KiB (segmentation offload) must fit into the bucket, however low the rate.
+// A frame of 64 KiB (segmentation offload) must fit into the bucket even at the lowest rate.
 constexpr std::uint32_t kBurstBytes = 65'536;
-// The kernel counts a bucket in nanoseconds with 64 bits, and does not notice an overflow.
+// The kernel multiplies rate plus burst by 10^9 in 64 bits without an overflow check.
 constexpr std::uint64_t kMaxBytesPerSecond = 18'446'744'073 - kBurstBytes;
-// Frames of VMs carry no mark, neither ours nor another's.
+// Frames of VMs leave with mark 0: neither a VNID nor a mark of others remains.
 Rule clear_mark() {
   return RuleBuilder().add(Immediate{0, host_order(0)}).add(SetMeta{MetaKey::mark, 0}).build();
 }
@@ -34,7 +34,7 @@ Rule limit_mac(const std::string& set, const LoadPayload& mac, RuleBuilder rule,
       .drop();
 }
 
-// What goes to many has no VM's address: the VMs at a port share a bucket for it.
+// Multicast has no VM as its destination: all VMs at a port share one bucket for it.
 Rule limit_port_multicast(const BitRate& rate) {
   const std::uint64_t bytes = bytes_of(rate);
   return RuleBuilder("limit " + rate.text())
@@ -53,8 +53,8 @@ const RateLimit* limit_of(const std::vector<Intent>& intents, Direction directio
   return nullptr;
 }
 
-// RFC 2474 section 3: six bits beside the two of ECN, in the second byte of IPv4, and across the
-// first two of IPv6.
+// RFC 2474 section 3: the DSCP is six bits, next to two bits of ECN. It is in the second byte of an
+// IPv4 header, and in the first two bytes of an IPv6 header.
 std::vector<Rule> mark_rules(const Mark& mark) {
   std::vector<Rule> out;
   if (mark.dscp) {
@@ -81,15 +81,15 @@ std::vector<Rule> mark_rules(const Mark& mark) {
   return out;
 }
 
-// RFC 2131: what follows the UDP header, whose eight bytes count.
+// Fields of a DHCP message (RFC 2131 section 2), as offsets from the UDP header of eight bytes.
 constexpr std::uint16_t kUdpHeader = 8;
 constexpr LoadPayload kDhcpClientAddress{Header::transport, kUdpHeader + 12, 4};
 constexpr LoadPayload kDhcpYourAddress{Header::transport, kUdpHeader + 16, 4};
 constexpr LoadPayload kDhcpClientMac{Header::transport, kUdpHeader + 28, 6};
 constexpr LoadPayload kDhcpOptions{Header::transport, kUdpHeader + 236, 7};
 
-// A DHCP message of that type. The kernel looks at one place only: the type has to be the first
-// option, as it is with the servers and clients in use.
+// Matches a DHCP message of a type. Rules can match at fixed offsets only, so the message type must
+// be the first option, as all common servers and clients send it.
 RuleBuilder dhcp(std::string comment, std::uint16_t from, std::uint16_t to, char type) {
   RuleBuilder rule(std::move(comment));
   rule.ethertype(ethertype::kIpv4)
@@ -100,8 +100,8 @@ RuleBuilder dhcp(std::string comment, std::uint16_t from, std::uint16_t to, char
   return rule;
 }
 
-// Of VMs whose addresses nobody told: others need none, and what they were leased would stay when
-// they go.
+// Learns leases only for VMs without known addresses. Others need none, and their leases would not
+// be removed with them.
 Rule learn_lease() {
   RuleBuilder rule = dhcp("lease", 67, 68, 5);  // DHCPACK
   return rule.load(kDhcpClientMac, 0)
@@ -118,7 +118,7 @@ Rule remove_lease() {
       .build();
 }
 
-// Who gives addresses to others: servers of DHCP, and routers (RFC 4861 section 4.2).
+// Drops what only DHCP servers and routers send (Router Advertisement, RFC 4861 section 4.2).
 std::vector<Rule> drop_servers() {
   const auto from_port = [](std::uint16_t type, std::uint16_t port) {
     return RuleBuilder("no dhcp server")
@@ -135,7 +135,7 @@ std::vector<Rule> drop_servers() {
               .drop()};
 }
 
-// The end of what passes: on, or through the inspector.
+// The last rule for permitted packets: accepts them, or queues them for the inspector.
 Rule accept_or_inspect(const std::vector<Intent>& intents) {
   const Inspect* inspect = find_intent<Inspect>(intents);
   if (inspect == nullptr) return RuleBuilder().accept();
@@ -155,7 +155,7 @@ std::vector<Rule> admit_rules(const std::vector<Intent>& intents) {
   return out;
 }
 
-// The rules of one direction; `permit` ends what they permit.
+// The ACL rules of one direction. `permit` ends a rule that permits.
 template <class Permit>
 void filter_rules(std::vector<Rule>& out, const Filter* filter, Direction direction,
                   Permit permit) {
@@ -175,14 +175,14 @@ void filter_rules(std::vector<Rule>& out, const Filter* filter, Direction direct
 std::vector<Rule> from_vm_rules(const std::vector<Intent>& intents) {
   std::vector<Rule> out{clear_mark()};
   if (find_intent<DhcpGuard>(intents) != nullptr) append(out, drop_servers());
-  // Back to the base chain, where the destination has its say.
+  // Returns to the base chain, which looks up the destination next.
   filter_rules(out, find_intent<Filter>(intents), Direction::from_vm,
                [](RuleBuilder& rule) { return rule.return_(); });
   return out;
 }
 
-// Two networks never meet, also on one bridge that is not ours. The mark is the destination's VNID
-// when it begins, see jump_to_network().
+// Drops frames from another network: two networks are isolated even on one bridge of the operator.
+// The mark is the VNID of the destination at first, see jump_to_network().
 std::vector<Rule> drop_other_networks(Vnid vnid) {
   return {RuleBuilder().jump(kMarkSource), RuleBuilder("another network")
                                                .add(LoadMeta{MetaKey::mark, 0})
@@ -239,8 +239,8 @@ std::optional<Error> expressible(const std::vector<Intent>& intents) {
     const std::uint64_t bytes = bytes_of(limit->rate);
     if (bytes >= 1 && bytes <= kMaxBytesPerSecond) continue;
     return Error{Code::unsupported,
-                 "the kernel limits rates from 8bit to " + BitRate(kMaxBytesPerSecond * 8).text() +
-                     ", and not to " + limit->rate.text(),
+                 "the kernel can limit rates from 8bit to " +
+                     BitRate(kMaxBytesPerSecond * 8).text() + ", not " + limit->rate.text(),
                  {.entry = "bandwidth " + std::string(direction_name(limit->direction)) + " " +
                            limit->rate.text()}};
   }

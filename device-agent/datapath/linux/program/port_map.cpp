@@ -14,7 +14,7 @@ PortMap::PortMap(const DatapathState& state) {
 }
 
 void PortMap::apply(const DatapathDelta& delta) {
-  // VMs may stay behind their network for a moment, but not come before it.
+  // VMs leave before their network is removed, and join after it is added.
   for (const auto& [key, change] : delta.members) {
     if (change.before) count_vm(key.vnid, *change.before, false);
   }
@@ -31,7 +31,7 @@ void PortMap::apply(const DatapathDelta& delta) {
   }
 }
 
-// Before the network's intents change: it counts as mirroring no more.
+// Called before the network's intents change: removes it from the count of mirroring networks.
 void PortMap::erase_sensor(Vnid vnid) {
   const auto old = networks_.find(vnid);
   if (old == networks_.end() || old->second.sensor.empty()) return;
@@ -96,17 +96,17 @@ void PortMap::refuse(Vnid vnid, const std::vector<Intent>& intents,
   if (auto error = nft::expressible(intents)) out.push_back({vnid, *error});
   const Network& network = networks_.at(vnid);
   if (network.snooping && !network.segment) {
-    refuse("igmp-snooping needs virtual-network here: only a bridge of Tenet's own can snoop",
+    refuse("igmp-snooping needs virtual-network on this device: only Tenet's own bridges can snoop",
            {.entry = "igmp-snooping"});
   }
   if (!network.sensor.empty() && !nft::is_port_name(network.sensor)) {
-    refuse("the sensor " + network.sensor + " can be no port of this device: names have " +
+    refuse("the sensor " + network.sensor + " is not a valid port name; port names are " +
                std::string(nft::kPortNameForm),
            {.entry = "intrusion-detection"});
   }
   if (!network.sensor.empty() && network.vms_without_port > 0) {
-    refuse("intrusion-detection copies what passes a port, and " +
-               counted(network.vms_without_port, "VM") + " of VNID " + vnid.text() + " name none",
+    refuse("intrusion-detection copies the traffic of ports, and VNID " + vnid.text() + " has " +
+               counted(network.vms_without_port, "VM") + " without a port",
            {.entry = "intrusion-detection"});
   }
 }
@@ -122,20 +122,20 @@ void PortMap::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::
     if (networks_.at(key.vnid).sensor.empty()) return;
     refuse(Code::unsupported,
            "intrusion-detection of VNID " + key.vnid.text() +
-               " copies what passes a port: name the port of VM " + key.vm,
+               " copies the traffic of ports; name the port of VM " + key.vm,
            "intrusion-detection");
     return;
   }
   if (!nft::is_port_name(port)) {
     refuse(Code::unsupported,
-           "port " + port + " can be none of this device: names have " +
+           "port " + port + " is not a valid port name; port names are " +
                std::string(nft::kPortNameForm),
            "");
     return;
   }
   if (!nft::is_guarded(guarded, port)) {
     refuse(Code::unsupported,
-           "port " + port + " is not guarded by this device; VMs may be on: " +
+           "port " + port + " is not guarded by this device; VMs may use: " +
                (guarded.empty() ? "no port, see datapath.guarded-ports" : join(guarded, ", ")),
            "");
     return;

@@ -6,7 +6,7 @@
 namespace tenet::device::nft {
 namespace {
 
-constexpr std::size_t kPortName = 16;  // IFNAMSIZ
+constexpr std::size_t kIfnameSize = 16;  // IFNAMSIZ
 
 template <class Array>
 Bytes bytes_of(const Array& array, std::size_t count) {
@@ -58,8 +58,8 @@ Bytes padded(Bytes bytes) {
 }
 
 Bytes ifname_bytes(std::string_view port) {
-  Bytes out(port.substr(0, kPortName));
-  out.resize(kPortName, '\0');
+  Bytes out(port.substr(0, kIfnameSize));
+  out.resize(kIfnameSize, '\0');
   return out;
 }
 
@@ -71,8 +71,8 @@ RuleBuilder& RuleBuilder::add(Expression expression) {
 RuleBuilder& RuleBuilder::load(LoadPayload field, Register reg) {
   field.reg = reg;
   if (field.header == Header::transport && !has_transport_) {
-    // Fragments after the first have no such header, and must not match by their data. The kernel
-    // sees that when it loads three bytes, but takes a short cut for one, two and four.
+    // Fragments after the first have no transport header, and their data must not match. The kernel
+    // checks this for a load of three bytes, but not in its fast path for one, two and four bytes.
     has_transport_ = true;
     add(LoadPayload{Header::transport, 0, 3, reg});
   }
@@ -133,8 +133,8 @@ RuleBuilder& RuleBuilder::match(const Match& m) {
   return *this;
 }
 
-RuleBuilder& RuleBuilder::ifname(MetaKey direction, std::string_view pattern, bool equal) {
-  add(LoadMeta{direction, 0});
+RuleBuilder& RuleBuilder::ifname(MetaKey key, std::string_view pattern, bool equal) {
+  add(LoadMeta{key, 0});
   if (!pattern.ends_with('*')) return add(Cmp{0, ifname_bytes(pattern), equal});
   return add(Cmp{0, Bytes(pattern.substr(0, pattern.size() - 1)), equal});
 }

@@ -1,4 +1,4 @@
-// Writes rules of nftables in the words of the field.
+// Builds nftables rules from fields, ports and prefixes of packets.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +12,18 @@
 
 namespace tenet::device::nft {
 
-// Values as packets and sets hold them.
+// Values encoded as packets and sets hold them.
 Bytes big_endian(std::uint16_t value);
-Bytes host_order(std::uint32_t value);  // as nft keeps marks
+Bytes host_order(std::uint32_t value);  // host byte order, as for marks
 Bytes host_order64(std::uint64_t value);
-Bytes vnid_mark(Vnid vnid);  // what a VNID is in our maps
+Bytes vnid_mark(Vnid vnid);  // a VNID as a mark, in maps and on packets
 Bytes address_bytes(const IpAddress& address);
 Bytes mac_bytes(const Mac& mac);
-// A part of a key, filled up to whole registers.
+// A field of a concatenated key, zero-padded to whole registers.
 Bytes padded(Bytes bytes);
-Bytes ifname_bytes(std::string_view port);  // 16 bytes
+Bytes ifname_bytes(std::string_view port);  // 16 bytes (IFNAMSIZ)
 
-// Where things are (IEEE 802.3, RFC 791, 8200, 826, 2131).
+// Offsets and lengths of fields (IEEE 802.3, RFC 791, RFC 8200, RFC 826, RFC 768, RFC 9293).
 inline constexpr LoadPayload kDestinationMac{Header::link, 0, 6};
 inline constexpr LoadPayload kSourceMac{Header::link, 6, 6};
 inline constexpr LoadPayload kTypeField{Header::link, 12, 2};
@@ -44,19 +44,19 @@ class RuleBuilder {
   explicit RuleBuilder(std::string comment = {}) { rule_.comment = std::move(comment); }
 
   RuleBuilder& add(Expression expression);
-  // Loads a field into a slot. A packet that has not got it does not match, nor does a fragment
-  // after the first if the field is of a transport header.
+  // Loads a field into a register. A packet without the field does not match, and for a field of a
+  // transport header neither does a fragment after the first.
   RuleBuilder& load(LoadPayload field, Register reg);
-  // MAC and an address of the packet, as a key in registers 0 to 5.
+  // Loads a MAC and an address of the packet as a concatenated key, into registers 0 to 5.
   RuleBuilder& binding(const LoadPayload& mac, const LoadPayload& address) {
     return load(mac, 0).load(address, 2);
   }
   RuleBuilder& iifname(Register reg) { return add(LoadMeta{MetaKey::iifname, reg}); }
   RuleBuilder& oifname(Register reg) { return add(LoadMeta{MetaKey::oifname, reg}); }
 
-  // Conditions. They use slot 0 and what follows it.
+  // Conditions. They overwrite register 0 and the following ones.
   RuleBuilder& is(LoadPayload field, Bytes value);
-  // What the frame carries; a VLAN tag that a bridge has put on does not hide it.
+  // The ethertype of the payload, also behind a VLAN tag that a bridge has added.
   RuleBuilder& ethertype(std::uint16_t value);
   RuleBuilder& protocol(std::uint8_t value);
   RuleBuilder& masked(LoadPayload field, Bytes mask, Bytes value, bool equal = true);
@@ -65,10 +65,10 @@ class RuleBuilder {
   RuleBuilder& multicast();  // the destination's group bit (IEEE 802 clause 8.2)
   RuleBuilder& in_set(std::string set, Register key, bool invert = false);
   RuleBuilder& match(const Match& match);
-  // A port of that name, or with that prefix if it ends with an asterisk.
-  RuleBuilder& ifname(MetaKey direction, std::string_view pattern, bool equal = true);
+  // The port has that name or, if the pattern ends with an asterisk, that prefix.
+  RuleBuilder& ifname(MetaKey key, std::string_view pattern, bool equal = true);
 
-  // Ends.
+  // Each ends the rule with a verdict, and returns it.
   Rule drop() { return end({VerdictCode::drop}); }
   Rule accept() { return end({VerdictCode::accept}); }
   Rule return_() { return end({VerdictCode::return_}); }

@@ -29,7 +29,7 @@ std::vector<Rule> arp_guard() {
       RuleBuilder("probe, RFC 5227").ethertype(ethertype::kArp).is(kArpSenderIp, kAny4).return_()};
 }
 
-// What clients of DHCP say to servers (RFC 2131 section 4.1).
+// From a DHCP client to a server (RFC 2131 section 4.1).
 RuleBuilder dhcp_client(std::string comment) {
   RuleBuilder rule(std::move(comment));
   rule.ethertype(ethertype::kIpv4)
@@ -46,19 +46,19 @@ std::vector<Rule> ipv4_guard() {
   return {own.return_(), dhcp_client("dhcp discovery").is(kIpv4Source, kAny4).return_()};
 }
 
-// Among the addresses is the link-local one that follows from the MAC (RFC 4291 appendix A).
+// The set also holds the link-local address derived from the MAC (RFC 4291 appendix A).
 std::vector<Rule> ipv6_guard() {
-  RuleBuilder unknown("advertises another's address");
-  unknown.ethertype(ethertype::kIpv6)
+  RuleBuilder spoofed("advertises another's address");
+  spoofed.ethertype(ethertype::kIpv6)
       .protocol(ip_protocol::kIcmpv6)
       .is(kIcmpType, "\x88")
       .load(kSourceMac, 0)
       .in_set(kUnaddressed, 0, true);
-  unknown.binding(kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
+  spoofed.binding(kSourceMac, kNeighbourTarget).in_set(kAddresses6, 0, true);
   RuleBuilder own;
   own.ethertype(ethertype::kIpv6);
   own.binding(kSourceMac, kIpv6Source).in_set(kAddresses6, 0);
-  return {unknown.drop(), own.return_(),
+  return {spoofed.drop(), own.return_(),
           RuleBuilder("detection of duplicates, RFC 4862")
               .ethertype(ethertype::kIpv6)
               .is(kIpv6Source, kAny6)
@@ -66,8 +66,8 @@ std::vector<Rule> ipv6_guard() {
               .return_()};
 }
 
-// IPv6: the first fragment tells the ports (RFC 7112), or rules that look for them would not see
-// it.
+// RFC 7112: the first fragment of an IPv6 packet must hold the transport header. Otherwise rules
+// that match ports would miss the packet.
 Rule check_fragment() {
   constexpr std::uint8_t kFragmentHeader = 44;
   return RuleBuilder()
@@ -83,15 +83,16 @@ Rule leased(std::uint16_t type, const LoadPayload& address) {
   return rule.binding(kSourceMac, address).in_set(std::string(kLeases), 0).return_();
 }
 
-// A client renews with its address as the source (RFC 2131 section 4.4.5). If the device has lost
-// the lease, the answer teaches it anew. ARP stays closed until then: nothing but a lease tells a
-// VM's own address from another's, and neighbours would believe it.
+// A client renews a lease from the leased address (RFC 2131 section 4.4.5). This is permitted
+// without a known lease, because the device learns a lost lease again from the server's answer. ARP
+// stays closed until then: without the lease the device cannot know whether the address is the
+// VM's, and neighbours would believe it.
 Rule renewal() {
   return dhcp_client("dhcp renewal").load(kSourceMac, 0).in_set(kUnaddressed, 0).return_();
 }
 
-// A VM whose addresses nobody told may use any, or with DHCP snooping what it was leased. Leases
-// of IPv6 are not read.
+// A VM without known addresses may use any address or, with DHCP snooping, the leased ones. DHCPv6
+// leases are not read, so IPv6 addresses are not checked.
 std::vector<Rule> unaddressed_guard(bool leases) {
   RuleBuilder any(leases ? "not snooped" : "addresses unknown");
   if (!leases) return {any.load(kSourceMac, 0).in_set(kUnaddressed, 0).return_()};
