@@ -88,7 +88,7 @@ std::vector<std::string> FarEnd::received() const {
 
 namespace {
 
-// Both ends of a port, up.
+// Creates both ends of a port, and sets them up.
 void add_port(const std::string& port, const std::string& place) {
   std::string command = "ip link add PORT type veth peer name far-PORT && ip link set PORT ";
   command += place + " up && ip link set far-PORT up";
@@ -141,7 +141,7 @@ void World::settle() {
     }
     configured_ports_->wait(10);
   }
-  ADD_FAILURE() << "a frame that nobody judges did not arrive";
+  ADD_FAILURE() << "a frame that no rule filters did not arrive";
 }
 
 std::unique_ptr<device::LinuxDriver> World::driver() {

@@ -1,4 +1,4 @@
-// The parts in which a large state comes to a kernel that has nothing.
+// The chunks in which a large state is loaded into an empty kernel.
 #include "device-agent/datapath/linux/program/load_chunks.h"
 
 #include <gtest/gtest.h>
@@ -19,14 +19,14 @@ DatapathState state() {
   for (std::uint32_t i = 1; i <= 100; ++i) {
     const std::string id = "v" + std::to_string(i);
     const Vnid vnid(1 + i % 20);
-    // Ports carry one network, and some of them several VMs.
+    // Each port carries one network; some ports have several VMs.
     const std::string port = i % 3 == 0 ? "" : "vm" + vnid.text();
     out.members[{vnid, id}] = testing::vm(id, i, VmState::associated, false, port);
   }
   return out;
 }
 
-// A part must not point at what is still to come: neither chains nor the networks of VMs.
+// The verdicts of a chunk refer only to chains of this chunk and earlier ones, `all`.
 void expect_resolved(const Table& all, const Table& part) {
   for (const auto& [set, elements] : part.elements) {
     for (const Element& element : elements) {
@@ -37,7 +37,7 @@ void expect_resolved(const Table& all, const Table& part) {
   }
 }
 
-TEST(LoadChunksTest, TogetherAreTheWholeHoweverLargeEachIs) {
+TEST(LoadChunksTest, TogetherAreTheWholeWhateverTheirSize) {
   const DatapathState wanted = state();
   const PortMap port_map(wanted);
   const Table whole = LoadChunks(wanted, port_map).next(std::numeric_limits<std::size_t>::max());
@@ -58,7 +58,7 @@ TEST(LoadChunksTest, TogetherAreTheWholeHoweverLargeEachIs) {
   }
 }
 
-TEST(LoadChunksTest, OfNothingThereAreNone) {
+TEST(LoadChunksTest, AnEmptyStateHasNone) {
   const DatapathState nothing;
   EXPECT_TRUE(LoadChunks(nothing, PortMap(nothing)).done());
 }

@@ -1,4 +1,4 @@
-// What the Linux datapath refuses before it asks the kernel, and what it remembers of ports.
+// The refusals of the Linux datapath that need no kernel, and its map of ports.
 #include "device-agent/datapath/linux/program/port_map.h"
 
 #include <gtest/gtest.h>
@@ -32,7 +32,7 @@ DatapathState state() {
   return out;
 }
 
-// The code of the one refusal of a state that differs from state() by `change`.
+// The code of the first refusal of a state that differs from state() by `change`; nothing if none.
 template <class F>
 std::optional<Code> refusal(F change) {
   DatapathState next = state();
@@ -41,7 +41,7 @@ std::optional<Code> refusal(F change) {
   const DatapathDelta delta = difference(state(), next);
   port_map.apply(delta);
   const auto refusals = port_map.refusals(delta, kGuarded);
-  // From nothing it is the same.
+  // A map of the whole state refuses the same.
   const auto whole = PortMap(next).refusals(next, kGuarded);
   EXPECT_EQ(whole.empty(), refusals.empty());
   if (!whole.empty() && !refusals.empty()) {
@@ -57,8 +57,8 @@ TEST(PortMapTest, VmsAreOnGuardedPortsOnly) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2); }), std::nullopt);
 }
 
-// The wire takes identifiers of 64 characters; the kernel would never see such a port, or cut it.
-TEST(PortMapTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
+// The protocol permits identifiers of 64 characters; no interface can have such a name.
+TEST(PortMapTest, InvalidPortAndSensorNamesAreRefused) {
   for (const char* port : {"vm-0123456789abc", "vm/1", "vm:1"}) {
     EXPECT_EQ(refusal([&](auto& s) {
                 s.members[{kNet, "v2"}] = vm(2, port);
@@ -84,10 +84,10 @@ TEST(PortMapTest, APortCarriesOneNetwork) {
               s.members[{kOther, "v2"}] = vm(2, "vm1");
             }),
             std::nullopt)
-      << "one goes and the other comes in the same change";
+      << "one is removed and the other added in the same change";
 }
 
-TEST(PortMapTest, KindsThatNeedABridgeOrAPortSaySo) {
+TEST(PortMapTest, IgmpSnoopingNeedsASegmentAndIntrusionDetectionNeedsPorts) {
   EXPECT_EQ(refusal([](auto& s) { s.networks[kOther] = intents(kOther, {IgmpSnooping{true}}); }),
             Code::unsupported);
   EXPECT_EQ(refusal([](auto& s) {
@@ -97,7 +97,7 @@ TEST(PortMapTest, KindsThatNeedABridgeOrAPortSaySo) {
             Code::unsupported);
 }
 
-TEST(PortMapTest, WhatIsTakenBackIsForgotten) {
+TEST(PortMapTest, AReversedDeltaRestoresTheMap) {
   PortMap port_map(state());
   DatapathState next = state();
   next.networks[kNet] = {};
@@ -115,7 +115,7 @@ TEST(PortMapTest, WhatIsTakenBackIsForgotten) {
   EXPECT_TRUE(port_map.plans().empty());
 }
 
-TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
+TEST(ExpressibleTest, RatesThatTheKernelCannotLimitAreRefused) {
   const auto code = [](std::uint64_t rate) {
     const auto error = nft::expressible({RateLimit{Direction::to_vm, BitRate(rate)}});
     return error ? std::optional(error->code) : std::nullopt;
@@ -126,7 +126,7 @@ TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
   EXPECT_EQ(code(150'000'000'000), Code::unsupported);
 }
 
-TEST(ProgramTest, ChainsTellTheirNetwork) {
+TEST(ProgramTest, ChainNamesIdentifyTheirNetwork) {
   for (const Vnid vnid : {Vnid(0), Vnid(4096), Vnid(0xFFFFFF, 255)}) {
     for (const auto& [chain, rules] : nft::network_part(vnid, {}).chains) {
       EXPECT_EQ(nft::chain_vnid(chain), vnid) << chain;
@@ -137,7 +137,7 @@ TEST(ProgramTest, ChainsTellTheirNetwork) {
   }
 }
 
-TEST(TableTest, TheDifferenceOfATableToItselfIsNothing) {
+TEST(TableTest, TheDifferenceOfATableToItselfIsEmpty) {
   const nft::Table part =
       nft::network_part(kNet, intents(kNet, {Acl{}, Qos{std::uint8_t{10}, {}}}));
   EXPECT_TRUE(nft::difference(part, part).empty());
