@@ -3,6 +3,7 @@
 
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
 #include "device-agent/datapath/linux/kernel/refusals.h"
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/program.h"
 
 namespace tenet::device {

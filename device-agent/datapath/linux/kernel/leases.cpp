@@ -1,22 +1,21 @@
 // LinuxDriver: DHCP leases that the datapath has learnt, which must survive a lost table.
-#include <algorithm>
-#include <array>
-
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
 #include "device-agent/datapath/linux/kernel/nft_reader.h"
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/program.h"
 
 namespace tenet::device {
 
+Result<std::vector<nft::Element>> LinuxDriver::read_leases() {
+  return nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+}
+
 Result<std::vector<Lease>> LinuxDriver::leases() {
-  auto elements =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  auto elements = read_leases();
   if (!elements) return fail(elements.error());
   std::vector<Lease> out;
   for (const nft::Element& element : *elements) {
-    std::array<std::uint8_t, 6> mac{};
-    std::copy_n(element.key.begin(), mac.size(), mac.begin());
-    out.push_back({Mac(mac), nft::leased_address(element.key)});
+    out.push_back({nft::leased_mac(element.key), nft::leased_address(element.key)});
   }
   return out;
 }
@@ -35,8 +34,7 @@ Result<std::vector<nft::Element>> LinuxDriver::change_leases(
     const std::vector<nft::Element>& returning) {
   std::vector<nft::Element> removed;
   if (ending.empty() && returning.empty()) return removed;
-  auto leases =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  auto leases = read_leases();
   if (!leases) return fail(leases.error());
   const std::string set(nft::kLeases);
   std::set<nft::Bytes> there;

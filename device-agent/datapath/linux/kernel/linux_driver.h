@@ -98,6 +98,8 @@ class LinuxDriver : public Driver {
   void shrink_segments(const SegmentPlans& before);
 
   // ---- leases.cpp
+  // The leases in the bridge table. Errors: io, busy.
+  Result<std::vector<nft::Element>> read_leases();
   // Adds the cached leases of VMs without known addresses, after a table was lost or rebuilt.
   void add_leases(nft::Transaction& out, const DatapathState& wanted) const;
   // `ending`: lease_prefix() of the MACs whose leases are removed. Returns the removed leases.

@@ -9,6 +9,7 @@
 #include "device-agent/datapath/linux/kernel/refusals.h"
 #include "device-agent/datapath/linux/kernel/table_update.h"
 #include "device-agent/datapath/linux/program/excluded.h"
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/load_chunks.h"
 #include "device-agent/datapath/linux/program/program.h"
 
@@ -43,8 +44,7 @@ Result<Restored> LinuxDriver::reconcile(const DatapathState& all) {
     return fail(repaired.error());
   }
   out.repaired = *std::move(repaired);
-  auto leases =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+  auto leases = read_leases();
   if (!leases) return fail(leases.error());
   cached_leases_ = *std::move(leases);
   auto sensors = networks_without_sensor();
@@ -104,8 +104,7 @@ Result<void> LinuxDriver::add_tables(nft::Transaction& out, const DatapathState&
   auto bridge = nft::read_table(sockets_.netfilter, nft::bridge_table());
   if (!bridge) return fail(bridge.error());
   if (*bridge && (*bridge)->sets.contains(std::string(nft::kLeases))) {
-    auto leases =
-        nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
+    auto leases = read_leases();
     if (leases) cached_leases_ = *std::move(leases);
   }
   nft::Table table = nft::bridge_base(options_.guarded_ports);

@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/port_names.h"
 #include "device-agent/datapath/linux/program/program.h"
 #include "device-agent/datapath/linux/program/program_names.h"

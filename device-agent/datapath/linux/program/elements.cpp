@@ -1,6 +1,4 @@
-// The elements of sets and maps that represent VMs, their ports and their leases.
-#include <algorithm>
-#include <array>
+// The elements of sets and maps that represent VMs and their ports.
 #include <set>
 
 #include "device-agent/datapath/linux/program/program.h"
@@ -36,24 +34,6 @@ Table port_part(Vnid vnid, const std::string& port) {
   Table out;
   out.elements[kPorts] = {{ifname_bytes(port), vnid_mark(vnid)}};
   return out;
-}
-
-Bytes lease_prefix(const Mac& mac) {
-  return padded(mac_bytes(mac));
-}
-
-Bytes lease_prefix(const Element& lease) {
-  return lease.key.substr(0, lease.key.size() - 4);
-}
-
-Bytes lease_key(const Mac& mac, const IpAddress& address) {
-  return lease_prefix(mac) + address_bytes(address);
-}
-
-IpAddress leased_address(const Bytes& key) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::copy_n(key.end() - 4, 4, bytes.begin());
-  return {Family::ipv4, bytes};
 }
 
 }  // namespace tenet::device::nft

@@ -60,14 +60,6 @@ std::optional<Error> expressible(const std::vector<Intent>& intents);
 // The VNID of the network that a chain belongs to; nothing for base chains and guards.
 std::optional<Vnid> chain_vnid(std::string_view chain);
 
-// The set of DHCP leases that the datapath has seen: MAC, IPv4 address.
-inline constexpr std::string_view kLeases = "leases";
-// The MAC of a lease as the key begins with it, padded to whole registers.
-Bytes lease_prefix(const Mac& mac);
-Bytes lease_prefix(const Element& lease);
-Bytes lease_key(const Mac& mac, const IpAddress& address);
-IpAddress leased_address(const Bytes& key);
-
 // The traffic class of a packet in skb->priority: major number of the HTB qdisc, minor number of
 // its class (tc(8)). `priority`: 0 to 7.
 inline constexpr std::uint32_t kQueueHandle = 0x7e4e;

@@ -3,7 +3,7 @@
 #include <string>
 #include <utility>
 
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/program_names.h"
 #include "device-agent/datapath/linux/program/rule_builder.h"
 
