@@ -80,21 +80,28 @@ class LinuxDriver : public Driver {
   // Applies all of the delta or nothing. `returning`: leases to add with it.
   std::vector<DriverRefusal> change(const DatapathDelta& delta,
                                     const std::vector<nft::Element>& returning);
+  // Sends the delta to the kernel; port_map_ includes it already. `before`: the overlays before it.
   std::vector<DriverRefusal> enforce(const DatapathDelta& delta, const SegmentPlans& before,
                                      const PortOwners& owners,
                                      const std::vector<nft::Element>& returning);
+  // Refuses changes to networks whose sensor port does not exist.
   std::vector<DriverRefusal> missing_sensors(const DatapathDelta& delta);
+  // Refuses VMs that join a network that is excluded.
   std::vector<DriverRefusal> refuse_joins_to_excluded(const DatapathDelta& delta) const;
   // The changed networks and VMs are in force now, or removed: they are no longer excluded.
   void clear_excluded(const DatapathDelta& delta, const PortOwners& owners);
+  // True if the delta changes a network with a sensor.
   bool touches_mirrors(const DatapathDelta& delta) const;
 
   // ---- apply_segments.cpp
+  // Before the rules: adds links and ports of the delta; on an error removes them again.
   std::vector<DriverRefusal> extend_segments(const DatapathDelta& delta, const SegmentPlans& before,
                                              const PortOwners& owners);
   Result<void> release_moved(const SegmentPlans& before, const PortOwners& owners);
+  // After the rules: adds ports that moved to another network to its bridge.
   void join_moved_ports(const PortOwners& owners);
   void undo_segments(const DatapathDelta& delta, const SegmentPlans& before);
+  // After the rules: removes links and ports that no network has any more.
   void shrink_segments(const SegmentPlans& before);
 
   // ---- leases.cpp
@@ -112,11 +119,13 @@ class LinuxDriver : public Driver {
   // ---- events.cpp
   void await_events();
   void on_events();
+  // True if one of the links is wanted and does not exist.
   bool any_lost(const std::set<std::string>& links);
   bool underlay_ready();
   bool is_base_port(const std::string& port) const;
   // True if the guarded port has its guard and is in its bridge.
   bool is_configured(const Link& port);
+  // Adds the ports to their bridges, and their guards and mirrors.
   void check_ports(const std::set<std::string>& ports);
 
   LinuxOptions options_;

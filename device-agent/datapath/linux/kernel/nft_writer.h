@@ -25,6 +25,4 @@ void put_end(NetlinkMessages& out);
 // An attribute is at most 64 KiB, which 256 elements of the largest kind stay below.
 inline constexpr std::size_t kMaxElementsPerMessage = 256;
 
-// The table as the kernel has it; nothing if there is none. Errors: io, busy if it changed
-
 }  // namespace tenet::device::nft
