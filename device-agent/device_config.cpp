@@ -8,7 +8,7 @@
 #include "common/runtime/config.h"
 #include "common/runtime/log_config.h"
 #include "common/xmpp/xmpp_config.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 namespace {

@@ -273,7 +273,7 @@ Result<PolicyPtr> parse_policy(std::string_view text) {
 }
 
 std::string format_policy(const Policy& policy) {
-  return format_xml(policy.format(), Layout::indented);
+  return format_xml(policy.format(), XmlLayout::indented);
 }
 
 }  // namespace tenet::protocol

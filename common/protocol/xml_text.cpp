@@ -171,11 +171,11 @@ Result<Element> parse_xml(std::string_view text) {
   return *std::move(root);
 }
 
-std::string format_xml(const Element& element, Layout layout) {
+std::string format_xml(const Element& element, XmlLayout layout) {
   pugi::xml_document document;
   write(document, element, "");
   std::ostringstream out;
-  const unsigned flags = layout == Layout::indented ? pugi::format_indent : pugi::format_raw;
+  const unsigned flags = layout == XmlLayout::indented ? pugi::format_indent : pugi::format_raw;
   document.save(out, "  ", flags | pugi::format_no_declaration, pugi::encoding_utf8);
   return out.str();
 }

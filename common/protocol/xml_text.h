@@ -19,7 +19,7 @@ inline constexpr int kMaxDocumentDepth = 32;
 Result<Element> parse_xml(std::string_view text);
 
 // The element as text, with two spaces of indentation per level, or on one line.
-enum class Layout { one_line, indented };
-std::string format_xml(const Element& element, Layout layout);
+enum class XmlLayout { one_line, indented };
+std::string format_xml(const Element& element, XmlLayout layout);
 
 }  // namespace tenet::protocol

@@ -42,7 +42,7 @@ PolicyPtr read_policy(const Statement& row, int column) {
 }
 
 std::string policy_column(const Policy& policy) {
-  return protocol::format_xml(policy.format(), protocol::Layout::one_line);
+  return protocol::format_xml(policy.format(), protocol::XmlLayout::one_line);
 }
 
 }  // namespace tenet::store

@@ -31,7 +31,7 @@ bool has_odd_space(const Element& element) {
 
 // The element as a peer reads it, after both writers.
 Element through_text(const Element& element) {
-  const std::string stored = protocol::format_xml(element, Layout::one_line);
+  const std::string stored = protocol::format_xml(element, XmlLayout::one_line);
   const auto read = protocol::parse_xml(stored);
   require(read.has_value(), "stored text can be read", stored);
   const std::string sent = xmpp::to_xml(element);
@@ -167,7 +167,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz::require(!element.error().text.empty(), "a refusal says why");
     return 0;
   }
-  const std::string stored = protocol::format_xml(*element, protocol::Layout::one_line);
+  const std::string stored = protocol::format_xml(*element, protocol::XmlLayout::one_line);
   fuzz::require(protocol::parse_xml(stored).has_value(), "stored text can be read", stored);
   if (const auto policy = protocol::parse_policy(text)) fuzz::check_policy(**policy);
   fuzz::check_request(*element);

@@ -12,7 +12,7 @@
 
 #include "device-agent/commit/device_store.h"
 #include "device-agent/core/device_core.h"
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/nft_writer.h"
 #include "device-agent/datapath/linux/program/load_chunks.h"
 #include "device-agent/datapath/linux/program/program.h"
 
@@ -29,8 +29,8 @@ using std::chrono::steady_clock;
 
 // The messages that make the device's table, as few as carry it.
 NetlinkMessages messages_of(const DatapathState& state, const std::string& guarded) {
-  nft::Table table = nft::frame({guarded});
-  table.add(nft::Parts(state, Layout(state)).next(std::numeric_limits<std::size_t>::max()));
+  nft::Table table = nft::bridge_base({guarded});
+  table.add(nft::LoadChunks(state, PortMap(state)).next(std::numeric_limits<std::size_t>::max()));
   NetlinkMessages out;
   nft::put_begin(out);
   nft::put(out, nft::bridge_table(), nft::AddTable{}, false);

@@ -1,5 +1,5 @@
-// A policy change under traffic, in a network of ten thousand VMs: every frame meets the old policy
-// or the new one, and the change touches the policy's chains alone.
+// A policy change under traffic, in a network of ten thousand VMs: every frame is filtered by the
+// old policy or the new one, and the change affects only the chains of the network.
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -64,7 +64,7 @@ std::string numbered(std::uint16_t port, std::uint32_t number) {
 constexpr std::size_t kPortAt = 14 + 20 + 2;
 constexpr std::size_t kPayloadAt = 14 + 20 + 8;
 
-// Sends frames of both kinds from v1 to v2, from a process of its own, until it is told to end.
+// Sends frames of both kinds from v1 to v2, in a child process, until stop().
 class Sender {
  public:
   Sender() : pid_(::fork()) {
@@ -123,8 +123,8 @@ TEST(ChangeTest, NoFrameSeesHalfOfAChangeInANetworkOfTenThousandVms) {
   run("bridge fdb add 52:54:00:00:00:01 dev vm1 master static");
   run("bridge fdb add 52:54:00:00:00:02 dev vm2 master static");
   const FarEnd at_two("far-vm2");
-  // Each of the two policies denies the port, by the other direction: a frame that one hook judges
-  // by the old and the next hook by the new one would pass.
+  // Both policies deny the port, each in another direction: a frame would pass if one hook applied
+  // the old policy and the next hook the new one.
   DatapathDelta change;
   change.networks[kNet] = {denying(Direction::from_vm), denying(Direction::to_vm)};
   Seen seen;
@@ -146,9 +146,10 @@ TEST(ChangeTest, NoFrameSeesHalfOfAChangeInANetworkOfTenThousandVms) {
 TEST(ChangeTest, APolicyChangeTouchesTheChainsOfItsNetworkAlone) {
   const nft::Table from = nft::network_part(kNet, denying(Direction::from_vm));
   const nft::Table to = nft::network_part(kNet, denying(Direction::to_vm));
-  std::set<std::string> touched;
-  for (const nft::Change& change : nft::difference(from, to)) touched.insert(nft::text(change));
-  EXPECT_EQ(touched, (std::set<std::string>{"chain from-4096", "chain to-4096"}));
+  std::set<std::string> affected_vnids;
+  for (const nft::Change& change : nft::difference(from, to))
+    affected_vnids.insert(nft::text(change));
+  EXPECT_EQ(affected_vnids, (std::set<std::string>{"chain from-4096", "chain to-4096"}));
 }
 
 }  // namespace

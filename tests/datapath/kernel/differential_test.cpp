@@ -1,5 +1,5 @@
-// explain() and the kernel agree about every packet: random policies, VMs and packets, each packet
-// sent for real. TENET_SEEDS and TENET_FIRST_SEED choose others.
+// explain() and the kernel agree about every packet: random policies, VMs and packets, and each
+// packet is sent. TENET_SEEDS is the number of seeds, TENET_FIRST_SEED the first.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -18,7 +18,7 @@ const Mac kVmMac({0x52, 0x54, 0, 0, 0, 1});
 const Mac kOtherMac({0x52, 0x54, 0, 0, 1, 1});
 const Vnid kNet(4096, 2);
 
-// So few values that rules and packets meet, at every edge of every field.
+// Draws from few values, including the limits of each field, to make rules and packets coincide.
 class Draw {
  public:
   explicit Draw(std::uint64_t seed) : random_(seed) {}
@@ -55,7 +55,7 @@ class Draw {
   }
   Direction direction() { return random_.chance(50) ? Direction::from_vm : Direction::to_vm; }
 
-  // A rule as a document could hold it: what contradicts is drawn again.
+  // A rule that a policy document could contain; draws again if it is invalid.
   Rule rule(std::uint32_t id) {
     while (true) {
       Match m;
@@ -102,7 +102,7 @@ class Draw {
     return out;
   }
 
-  // Often from the VM's own address, and often what a rule speaks of.
+  // Often from the VM's own address, and often one that a rule matches.
   Packet packet(const Vm& vm, const std::vector<Intent>& intents) {
     Packet p;
     p.direction = direction();
@@ -132,7 +132,7 @@ class Draw {
   }
 
  private:
-  // What servers of DHCP and routers say, which chance alone hardly ever draws.
+  // A packet of a DHCP server or a router, which random fields hardly ever form.
   static Packet servers_packet(Packet p) {
     const bool ipv6 = p.ethertype == ethertype::kIpv6;
     p.protocol = ip_protocol::kUdp;
@@ -144,7 +144,7 @@ class Draw {
     return p;
   }
 
-  // What a client of DHCP says, with whatever source.
+  // A packet of a DHCP client, with any source.
   static Packet clients_packet(Packet p) {
     p.protocol = ip_protocol::kUdp;
     p.source_port = 68;
@@ -152,7 +152,7 @@ class Draw {
     return p;
   }
 
-  // Fields that the packet has not are what explain() takes them for.
+  // Fields that the packet does not have get the values that explain() assumes.
   static Packet normal(Packet p) {
     const bool ip = p.ethertype == 0x0800 || p.ethertype == 0x86DD;
     const bool ports = p.protocol == 6 || p.protocol == 17 || p.protocol == 132;
@@ -172,7 +172,7 @@ std::string describe_case(const Vm& vm, const std::vector<Intent>& intents, cons
   return out + text(packet);
 }
 
-// One policy and VM on a device, with packets whose outcome is known from what arrives.
+// A device with one policy and one VM. Packets that arrive have passed.
 class Differential {
  public:
   Differential()
@@ -181,7 +181,7 @@ class Differential {
         elsewhere_("far-side0"),
         at_uplink_("far-up0") {
     EXPECT_TRUE(driver_->restore({}));
-    // The bridge has to know where both ends are, so that nothing is flooded.
+    // Static entries for both ends, so the bridge floods nothing.
     run("bridge fdb add 52:54:00:00:01:01 dev up0 master static");
   }
 
@@ -192,13 +192,13 @@ class Differential {
     const auto refusals = driver_->apply(difference(state_, next));
     for (const auto& refusal : refusals) ADD_FAILURE() << describe(refusal.error);
     state_ = std::move(next);
-    // A VM that names no port is behind one that nobody guards.
+    // A VM without a port is at an unguarded one.
     at_vm_ = vm.port.empty() ? &elsewhere_ : &at_port_;
     run(std::string("bridge fdb replace 52:54:00:00:00:01 master static dev ") +
         (vm.port.empty() ? "side0" : "vm1"));
   }
 
-  // The numbers of those that came through.
+  // The indices of the packets that passed.
   std::set<std::size_t> passed(const std::vector<Packet>& packets) {
     at_vm_->received();
     at_uplink_.received();

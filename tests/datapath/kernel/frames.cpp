@@ -17,7 +17,7 @@ std::string bytes_of(const Mac& mac) {
   return {reinterpret_cast<const char*>(mac.bytes().data()), mac.bytes().size()};
 }
 
-// RFC 1071.
+// The Internet checksum (RFC 1071).
 std::uint16_t checksum(const std::string& data) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < data.size(); ++i) {
@@ -95,7 +95,7 @@ std::string ipv6(const Packet& packet, const std::string& payload) {
   return out + bytes_of(packet.source) + bytes_of(packet.destination) + body;
 }
 
-// A request for 10.0.0.99 (RFC 826).
+// A request for 10.1.1.99 (RFC 826).
 std::string arp(const Packet& packet, const Mac& sender, const std::string& payload) {
   std::string out("\0\1\x08\0\6\4\0\1", 8);
   out += bytes_of(sender) + bytes_of(packet.source).substr(0, 4);

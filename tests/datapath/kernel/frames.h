@@ -1,4 +1,4 @@
-// Frames of one packet, as bytes.
+// Encodes a packet as an Ethernet frame.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace tenet::testing {
 
-// Ethernet, and what the packet says: IPv4 or IPv6 with TCP, UDP, ICMP or plain bytes, ARP, or
-// another ethertype. It ends with the payload; checksums are right.
+// An Ethernet frame of the packet: IPv4 or IPv6 with TCP, UDP, SCTP, ICMP or plain bytes, ARP, or
+// another ethertype. It ends with the payload; its checksums are correct.
 std::string frame_of(const Packet& packet, const Mac& source, const Mac& destination,
                      const std::string& payload);
 

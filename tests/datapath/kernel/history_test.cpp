@@ -1,12 +1,13 @@
-// Random histories of networks and VMs, in the kernel: whatever way led to a state, it reads the
-// same as if it had been built from empty, and what was refused has left nothing.
+// Random histories of networks and VMs in the kernel: a state reads the same as if it had been
+// built from empty, whatever changes led to it, and refused changes have left nothing.
 #include <gtest/gtest.h>
 #include <linux/netlink.h>
 
 #include <map>
 #include <set>
 
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/links.h"
+#include "device-agent/datapath/linux/kernel/nft_reader.h"
 #include "device-agent/datapath/linux/program/program.h"
 #include "tests/datapath/kernel/world.h"
 #include "tests/support/small_world.h"
@@ -18,7 +19,8 @@ using namespace tenet::testing;
 
 constexpr std::size_t kNetworks = 4;
 constexpr std::size_t kVms = 5;
-// The operator's: a network that wants it is refused when its bridge is there already.
+// In use by a link of the operator: a network that wants it is refused after its bridge was
+// created.
 constexpr std::uint32_t kTakenVni = 5097;
 
 std::vector<Intent> random_intents(Random& random, Vnid vnid) {
@@ -29,7 +31,7 @@ std::vector<Intent> random_intents(Random& random, Vnid vnid) {
         static_cast<std::uint32_t>(vnid.id() + random.below(2) * 1000)});
     if (random.chance(50)) entries.emplace_back(IgmpSnooping{true});
   }
-  // Some of them no kernel can keep: a refusal has to leave no trace.
+  // The kernel cannot limit some of them: a refusal must leave no trace.
   const std::vector<std::uint64_t> rates{4, 50'000'000, 100'000'000, 900'000'000'000};
   if (random.chance(50)) entries.emplace_back(Bandwidth{BitRate(random.pick(rates)), {}, {}});
   if (random.chance(60)) {
@@ -62,7 +64,7 @@ VmPtr random_member(Random& random, std::size_t number) {
   return std::make_shared<const Vm>(std::move(vm));
 }
 
-// A state that differs a little; VMs only in networks that are there.
+// A state with one to three changes; VMs only in existing networks.
 DatapathState step(Random& random, DatapathState state) {
   const std::size_t changes = 1 + random.below(3);
   for (std::size_t i = 0; i < changes; ++i) {
@@ -76,7 +78,7 @@ DatapathState step(Random& random, DatapathState state) {
         std::erase_if(state.members, [&](const auto& m) { return m.first.vnid == vnid; });
       }
     } else if (state.networks.contains(vnid)) {
-      // MACs are one VM's each, as DeviceCore sees to.
+      // Each MAC belongs to one VM, as DeviceCore ensures.
       const std::size_t vm = number * 10 + random.below(kVms);
       const MemberKey key{vnid, "v" + std::to_string(vm)};
       if (random.chance(65)) {
@@ -89,7 +91,7 @@ DatapathState step(Random& random, DatapathState state) {
   return state;
 }
 
-// Refuses what two networks cannot share, as DeviceCore does.
+// False if two networks have the same VNI, which DeviceCore refuses.
 bool unique_segments(const DatapathState& state) {
   std::set<std::uint32_t> seen;
   for (const auto& [vnid, intents] : state.networks) {
@@ -99,18 +101,18 @@ bool unique_segments(const DatapathState& state) {
   return true;
 }
 
-// What the kernel has, in no order and without what differs from day to day: indices, MACs.
+// The state of the kernel without what differs between runs: order, interface indices, MACs.
 struct Kernel {
   std::optional<nft::Table> bridge;
   std::optional<nft::Table> mirror;
-  std::map<std::string, std::string> links;  // ours, and the ports: what they are and where
+  std::map<std::string, std::string> links;  // Tenet's links and the ports: attributes and bridge
 };
 
 Kernel read_kernel() {
   auto netfilter = NetlinkSocket::open(NETLINK_NETFILTER, "").value();
   auto route = NetlinkSocket::open(NETLINK_ROUTE, "").value();
   Kernel out{nft::read_table(netfilter, nft::bridge_table()).value(),
-             nft::read_table(netfilter, nft::port_table()).value(),
+             nft::read_table(netfilter, nft::netdev_table()).value(),
              {}};
   const Links links = read_links(route).value();
   std::map<std::uint32_t, std::string> names{{0, "nothing"}};
@@ -127,7 +129,7 @@ Kernel read_kernel() {
   return out;
 }
 
-TEST(KernelHistoryTest, Law2AndLaw9_WhateverTheWayTheKernelReadsAsIfBuiltFromEmpty) {
+TEST(KernelHistoryTest, Law2AndLaw9_AfterAnyHistoryTheKernelReadsAsIfBuiltFromEmpty) {
   std::size_t applied = 0;
   std::size_t refused = 0;
   for (const std::uint64_t seed : seeds(4)) {
@@ -152,8 +154,8 @@ TEST(KernelHistoryTest, Law2AndLaw9_WhateverTheWayTheKernelReadsAsIfBuiltFromEmp
       for (const auto& refusal : refusals) {
         ASSERT_NE(refusal.error.code, Code::io) << describe(refusal.error);
       }
-      // Law 2 in the kernel, and law 9 step by step. Somebody else's transaction makes the driver
-      // read what it would otherwise take for untouched.
+      // Law 2 in the kernel, and law 9 step by step. A transaction of another program makes the
+      // driver read the tables, which it would otherwise assume to be unchanged.
       run("nft 'add table ip another; delete table ip another'");
       const auto differs = driver->restore(state);
       ASSERT_TRUE(differs) << describe(differs.error());

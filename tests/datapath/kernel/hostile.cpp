@@ -56,7 +56,7 @@ HostileTest::HostileTest()
   EXPECT_TRUE(driver_->restore({}));
 }
 
-void HostileTest::become(const DatapathState& next) {
+void HostileTest::apply_state(const DatapathState& next) {
   for (const auto& refusal : driver_->apply(difference(state_, next))) {
     ADD_FAILURE() << describe(refusal.error);
   }

@@ -1,5 +1,5 @@
-// What tests of hostile tenants, careless operators and unlucky days share: a device with its far
-// ends, two networks, and short words for VMs and packets.
+// The fixture for tests of hostile tenants, careless operators and failures: a device with its far
+// ends, two networks, and helpers for VMs and packets.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -29,19 +29,19 @@ struct Placed {
   std::size_t number;
   std::string port;
 };
-// Those VMs, v1 for number 1, in networks that permit everything.
+// The VMs, with id v1 for number 1, in networks that permit everything.
 DatapathState hosting(const std::vector<Placed>& vms);
 std::string bytes_of(const Mac& mac);
-// The networks of which something is not in force. None if it could not be found out.
+// The networks that are not completely in force. Empty if restore() failed.
 std::set<Vnid> missing(const Result<Restored>& restored);
 
 class HostileTest : public ::testing::Test {
  protected:
   HostileTest();
 
-  // The next state; nothing of it may be refused.
-  void become(const DatapathState& next);
-  // Which of the ends a frame reaches: "vm1 up0 ", say. The frame has kPayload in it.
+  // Applies the difference to `next`; fails the test if any of it is refused.
+  void apply_state(const DatapathState& next);
+  // The far ends that receive a frame with kPayload, for example "vm1 up0 ".
   std::string reached(const testing::FarEnd& from, const Mac& source, const Mac& destination,
                       const Packet& packet);
   std::string reached(const testing::FarEnd& from, const std::string& frame);

@@ -1,5 +1,5 @@
-// Large and odd changes, and what a repair keeps and removes. Each test is one defect that a review
-// found.
+// Large and unusual changes, and what restore() keeps and removes. Each test covers one defect that
+// a review found.
 #include <gtest/gtest.h>
 
 #include "device-agent/commit/commit_loop.h"
@@ -10,7 +10,7 @@ namespace {
 
 using namespace tenet::testing;
 
-// v1 may use what it is leased, and nothing else.
+// v1 may use leased addresses only.
 DatapathState snooped() {
   DatapathState out;
   out.networks[kRed] = {DhcpGuard{}};
@@ -39,7 +39,7 @@ TEST_F(HostileTest, VmsSwapEverythingInOneDelta) {
   state.networks[kBlue] = {Segment{5000, std::nullopt}};
   state.members[{kRed, "a"}] = member(1, "vm1");
   state.members[{kBlue, "b"}] = member(2, "vm2");
-  become(state);
+  apply_state(state);
   const auto check = [&](const std::string& what) {
     const auto differs = driver_->restore(state_);
     ASSERT_TRUE(differs) << describe(differs.error());
@@ -48,25 +48,25 @@ TEST_F(HostileTest, VmsSwapEverythingInOneDelta) {
   auto next = state;
   next.members[{kRed, "a"}] = member(1, "vm2");
   next.members[{kBlue, "b"}] = member(2, "vm1");
-  become(next);
+  apply_state(next);
   check("ports");
   next.members[{kRed, "a"}] = member(2, "vm2");
   next.members[{kBlue, "b"}] = member(1, "vm1");
-  become(next);
+  apply_state(next);
   check("MACs and addresses");
   next.networks[kRed] = {Segment{5000, std::nullopt}};
   next.networks[kBlue] = {Segment{4096, std::nullopt}};
-  become(next);
+  apply_state(next);
   check("VNIs");
   next.members.clear();
   next.members[{kBlue, "a"}] = member(2, "vm1");
   next.members[{kRed, "b"}] = member(1, "");
-  become(next);
+  apply_state(next);
   check("VNIDs");
   next.networks.erase(kRed);
   next.members.erase({kRed, "b"});
   next.networks[Vnid(1)] = {Segment{5000, std::nullopt}};
-  become(next);
+  apply_state(next);
   check("a VNI goes over");
 }
 
@@ -78,52 +78,52 @@ TEST_F(HostileTest, TenThousandVmsInOneTransaction) {
     out.addresses = {ip("10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250))};
     state.members[{kRed, out.id}] = std::make_shared<const Vm>(out);
   }
-  become(state);
+  apply_state(state);
   EXPECT_EQ(driver_->restore(state_).value().repaired, std::vector<std::string>{});
-  // And all refused: each refusal is an answer of the kernel.
+  // All of them exist now, so the kernel refuses them.
   const auto refusals = driver_->apply(difference({}, state));
   EXPECT_EQ(refusals.empty(), false);
   EXPECT_EQ(refusals.front().error.code, Code::io);
   std::cout << describe(refusals.front().error) << "\n";
-  become({});
+  apply_state({});
   EXPECT_EQ(driver_->restore({}).value().repaired, std::vector<std::string>{});
 }
 
-TEST_F(HostileTest, AChangeOfOurOwnIsNoDrift) {
+TEST_F(HostileTest, AChangeOfTheDriverItselfIsNoDrift) {
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
-  become(state);
+  apply_state(state);
   bool drifted = false;
   driver_->watch([&] { drifted = true; });
   state.networks[kRed] = {Segment{4097, std::nullopt}};
-  become(state);
+  apply_state(state);
   world_.io().poll();
-  EXPECT_FALSE(drifted) << "it costs a whole repair";
+  EXPECT_FALSE(drifted) << "a drift costs a whole restore";
 }
 
-TEST_F(HostileTest, ARepairKeepsLeases) {
+TEST_F(HostileTest, ARestoreKeepsLeases) {
   DatapathState state = snooped();
-  become(state);
+  apply_state(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   EXPECT_EQ(driver_->leases().value().size(), 1U);
   run("nft add table bridge tenet '{ flags dormant; }'");
   ASSERT_TRUE(driver_->restore(state));
   EXPECT_EQ(driver_->leases().value().size(), 1U)
-      << "the VM is mute until a server of DHCP renews it";
+      << "the VM has no traffic until a DHCP server renews it";
 }
 
 TEST_F(HostileTest, ALeaseEndsWithItsVm) {
   DatapathState state = snooped();
-  become(state);
+  apply_state(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   state.members.erase({kRed, "v1"});
-  become(state);
-  EXPECT_EQ(driver_->leases().value().size(), 0U) << "the MAC's next owner inherits it";
+  apply_state(state);
+  EXPECT_EQ(driver_->leases().value().size(), 0U) << "the next VM with that MAC inherits it";
 }
 
-TEST_F(HostileTest, Law2_ARemovalThatIsTakenBackBringsTheLeaseBack) {
+TEST_F(HostileTest, Law2_ARemovalThatIsTakenBackRestoresTheLease) {
   const DatapathState state = snooped();
-  become(state);
+  apply_state(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   const auto leases = driver_->leases().value();
   DatapathState removed = state;
@@ -138,7 +138,7 @@ TEST_F(HostileTest, Law2_ARemovalThatIsTakenBackBringsTheLeaseBack) {
     EXPECT_EQ(driver_->leases().value(), leases);
     EXPECT_EQ(driver_->restore(state).value().repaired, std::vector<std::string>{});
   }
-  // And if the table is lost meanwhile.
+  // The same if the table is lost meanwhile.
   const DatapathDelta delta = difference(state, removed);
   ASSERT_TRUE(driver_->apply(delta).empty());
   run("nft flush ruleset");
@@ -147,24 +147,24 @@ TEST_F(HostileTest, Law2_ARemovalThatIsTakenBackBringsTheLeaseBack) {
   EXPECT_EQ(driver_->leases().value(), leases);
 }
 
-TEST_F(HostileTest, WhoComesAgainDoesNotInheritItsLease) {
+TEST_F(HostileTest, AVmThatIsRemovedAndAddedDoesNotInheritItsLease) {
   DatapathState state = snooped();
-  become(state);
+  apply_state(state);
   run("nft add element bridge tenet leases '{ 52:54:00:00:00:01 . 10.0.0.1 }'");
   run("nft add chain bridge tenet foreign");
-  ASSERT_TRUE(driver_->restore(state));  // sees the lease
+  ASSERT_TRUE(driver_->restore(state));  // reads the lease
   const VmPtr vm = state.members.begin()->second;
   state.members.clear();
-  become(state);
+  apply_state(state);
   state.members[{kRed, "v1"}] = vm;
-  become(state);
+  apply_state(state);
   EXPECT_EQ(driver_->leases().value().size(), 0U) << "removed and created again";
   run("nft flush ruleset");
   ASSERT_TRUE(driver_->restore(state));
-  EXPECT_EQ(driver_->leases().value().size(), 0U) << "nor by way of a repair";
+  EXPECT_EQ(driver_->leases().value().size(), 0U) << "nor after a restore";
 }
 
-TEST_F(HostileTest, Law2_ACommitThatFailsCostsNoLease) {
+TEST_F(HostileTest, Law2_AFailedCommitCostsNoLease) {
   DeviceCore core(generous());
   FullStore store;
   CommitLoop rounds(core, store, *driver_);
@@ -185,10 +185,10 @@ TEST_F(HostileTest, Law2_ACommitThatFailsCostsNoLease) {
   EXPECT_EQ(driver_->leases().value().size(), 1U);
 }
 
-TEST_F(HostileTest, ForeignThingsInOurTableAreRemoved) {
+TEST_F(HostileTest, UnknownObjectsInTenetsTableAreRemoved) {
   DatapathState state;
   state.networks[kRed] = {Filter{{}, Action::permit}};
-  become(state);
+  apply_state(state);
   run("nft add chain bridge tenet foo; nft add rule bridge tenet foo counter; nft add map bridge "
       "tenet m '{ type mark : verdict; elements = { 1 : jump foo } }'; nft add set bridge tenet "
       "iv '{ type ipv4_addr; flags interval; elements = { 10.0.0.0/8 } }'; nft add chain bridge "

@@ -1,5 +1,5 @@
-// Tenants against the device itself, and against its bridges. Each test is one defect that a review
-// found.
+// Tenants against the device itself, and against its bridges. Each test covers one defect that a
+// review found.
 #include <gtest/gtest.h>
 
 #include "tests/datapath/kernel/frames.h"
@@ -10,7 +10,7 @@ namespace {
 
 using namespace tenet::testing;
 
-// ---- what passes beside prerouting -----------------------------------------------------------
+// ---- control frames that no bridge chain sees --------------------------------------------------
 
 std::string lldp(const Mac& source) {
   return std::string("\x01\x80\xc2\0\0\x0e", 6) + bytes_of(source) + "\x88\xcc" +
@@ -18,7 +18,7 @@ std::string lldp(const Mac& source) {
 }
 
 TEST_F(HostileTest, AnUnknownMachineDoesNotMoveAVmsMacWithLldp) {
-  become(hosting({{kRed, 1, "vm1"}}));
+  apply_state(hosting({{kRed, 1, "vm1"}}));
   reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255"));
   EXPECT_EQ(reached(up_, kOutside, mac(1), udp("10.0.0.9", "10.0.0.1")), "vm1 ");
   reached(vm3_, lldp(mac(1)));
@@ -26,7 +26,7 @@ TEST_F(HostileTest, AnUnknownMachineDoesNotMoveAVmsMacWithLldp) {
       << output("bridge fdb show br br0 | grep -i 52:54");
 }
 
-// IEEE 802.1D: a guarded machine that calls itself the root of the spanning tree.
+// IEEE 802.1D: a machine at a guarded port claims to be the root of the spanning tree.
 TEST_F(HostileTest, AnUnknownMachineDoesNotBecomeTheRootOfTheSpanningTree) {
   run("ip link set br0 type bridge forward_delay 200 hello_time 100 stp_state 1");
   const std::string bpdu = std::string("\x01\x80\xc2\0\0\0", 6) + bytes_of(mac(66)) +
@@ -80,7 +80,7 @@ TEST_F(HostileTest, ATenantDoesNotConfigureTheDevice) {
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   EXPECT_EQ(output("ip -6 address show dev tb-4096 scope link"), "")
       << "tenants reach every service of the device that listens on ::";
   vm1_.send(router_advertisement(mac(1)));
@@ -89,13 +89,13 @@ TEST_F(HostileTest, ATenantDoesNotConfigureTheDevice) {
   EXPECT_EQ(output("ip -6 address show dev tb-4096 scope global"), "");
 }
 
-// What MLD asks from is an address all the same.
+// The source address of MLD queries must not be reachable either.
 TEST_F(HostileTest, ATenantDoesNotReachTheQueriersAddress) {
   run("ip link set vm1 nomaster");
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}, IgmpSnoop{}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   const std::string addresses = output("ip -6 -o address show dev tb-4096");
   EXPECT_NE(addresses.find("fe80::7e4e/128"), std::string::npos) << addresses;
   vm1_.received();
@@ -108,7 +108,7 @@ TEST_F(HostileTest, ATenantDoesNotReachTheQueriersAddress) {
     echo.icmp_type = 128;
     vm1_.send(frame_of(echo, mac(1), kBroadcast, kPayload));
   }
-  // RFC 4861 section 4.3: who has it?
+  // Neighbor Solicitation, RFC 4861 section 4.3.
   Packet solicitation;
   solicitation.ethertype = ethertype::kIpv6;
   solicitation.source = link_local(mac(1));
@@ -126,7 +126,7 @@ TEST_F(HostileTest, ATenantDoesNotReachTheQueriersAddress) {
     EXPECT_FALSE(icmp && (got[54] == '\x81' || got[54] == '\x88')) << "the device answers";
   }
   state.networks[kRed] = {Segment{4096, std::nullopt}};
-  become(state);
+  apply_state(state);
   EXPECT_EQ(output("ip -6 address show dev tb-4096"), "") << "without snooping it needs none";
 }
 
@@ -135,20 +135,20 @@ TEST_F(HostileTest, AnUnknownMachineDoesNotConfigureTheDeviceFromAPortInNoBridge
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
-  become({});
+  apply_state(state);
+  apply_state({});
   vm1_.send(router_advertisement(mac(1)));
   world_.settle();
   EXPECT_EQ(output("ip -6 route show default dev vm1"), "") << "law 10: nobody is associated there";
 }
 
-// RFC 826, and arp_ignore as Linux has it.
+// By default Linux answers ARP requests (RFC 826) for addresses of other interfaces (arp_ignore 0).
 TEST_F(HostileTest, TheDeviceDoesNotAnswerTenantsForItsOwnAddresses) {
   run("ip link set vm1 nomaster");
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   vm1_.received();
   std::string request = std::string("\xff\xff\xff\xff\xff\xff", 6) + bytes_of(mac(1)) +
                         std::string("\x08\6\0\1\x08\0\6\4\0\1", 10) + bytes_of(mac(1)) +

@@ -1,5 +1,5 @@
-// What hostile tenants send to each other, and past their policy. Each test is one defect that a
-// review found.
+// Frames that hostile tenants send to each other, and against their policy. Each test covers one
+// defect that a review found.
 #include <gtest/gtest.h>
 
 #include "device-agent/core/explain.h"
@@ -11,50 +11,50 @@ namespace {
 
 using namespace tenet::testing;
 
-// ---- VMs that name no port -------------------------------------------------------------------
+// ---- VMs without a port ----------------------------------------------------------------------
 
-// Red is at vm1, blue somewhere: the bridge does not know where yet, and floods.
+// Red is at vm1; the bridge has not learnt yet where blue is, and floods.
 TEST_F(HostileTest, FloodedFramesForAVmWithoutPortReachNobodyElse) {
-  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}}));
+  apply_state(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}}));
   const std::string ends = reached(up_, kOutside, mac(2), udp("10.0.0.9", "10.0.0.2"));
   EXPECT_EQ(ends.find("vm1"), std::string::npos) << "another tenant's VM got it: " << ends;
   EXPECT_EQ(ends.find("vm3"), std::string::npos) << "a port where nobody is associated: " << ends;
 }
 
-TEST_F(HostileTest, APortOfOneNetworkDoesNotSpeakWithAMacOfAnother) {
-  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}, {kBlue, 3, "vm3"}}));
-  // v1's machine takes the MAC and the address of blue's v2, and talks to blue's v3.
+TEST_F(HostileTest, APortOfOneNetworkCannotUseAMacOfAnother) {
+  apply_state(hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}, {kBlue, 3, "vm3"}}));
+  // v1 takes the MAC and the address of blue's v2, and sends to blue's v3.
   EXPECT_EQ(reached(vm1_, mac(2), mac(3), udp("10.0.0.2", "10.0.0.3")), "");
   EXPECT_EQ(reached(vm1_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255")), "");
 }
 
 TEST_F(HostileTest, TwoNetworksDoNotMeetOnOneBridge) {
-  become(hosting({{kRed, 1, "vm1"}, {kBlue, 2, "vm2"}, {kRed, 3, "vm3"}}));
+  apply_state(hosting({{kRed, 1, "vm1"}, {kBlue, 2, "vm2"}, {kRed, 3, "vm3"}}));
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "vm3 up0 ");
   EXPECT_EQ(reached(vm2_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255")), "up0 ");
   EXPECT_EQ(reached(vm1_, mac(1), mac(2), udp("10.0.0.1", "10.0.0.2")), "");
   EXPECT_EQ(reached(vm3_, mac(3), mac(1), udp("10.0.0.3", "10.0.0.1")), "vm1 ");
 }
 
-// A live migration: the VM speaks from elsewhere before it is taken off this device.
-TEST_F(HostileTest, AVmThatSpokeBehindTheUplinkDoesNotSilenceItForOthers) {
+// A live migration: the VM sends from another device before it is dissociated from this one.
+TEST_F(HostileTest, AVmThatSentFromTheUplinkDoesNotBlockItForOthers) {
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kBlue, 2, ""}});
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
   reached(up_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255"));
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
   state.members.erase({kBlue, "v2"});
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ")
-      << "also when it has gone";
+      << "also after its removal";
 }
 
-TEST_F(HostileTest, AVmWithoutPortHearsNothingOnceItIsDissociated) {
+TEST_F(HostileTest, ADissociatedVmWithoutPortReceivesNothing) {
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, ""}});
-  become(state);
+  apply_state(state);
   reached(vm2_, mac(2), kBroadcast, udp("10.0.0.2", "10.0.0.255"));
   state.members.erase({kRed, "v2"});
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
 }
 
@@ -69,7 +69,7 @@ bool has_vlan_filtering() {
 }
 
 // An operator's bridge with VLANs: VMs are in VLAN 10 untagged, the uplink is a trunk.
-TEST_F(HostileTest, RulesHoldTowardsATaggedUplink) {
+TEST_F(HostileTest, DenyRulesHoldTowardsATaggedUplink) {
   if (!has_vlan_filtering()) GTEST_SKIP() << "this kernel has no VLAN filtering";
   run("for p in vm1 vm2; do bridge vlan del dev "
       "$p vid 1; bridge vlan add dev $p vid 10 pvid untagged; done && bridge vlan add dev up0 vid "
@@ -81,12 +81,12 @@ TEST_F(HostileTest, RulesHoldTowardsATaggedUplink) {
   match.destination = Prefix::parse("10.66.0.0/16").value();
   state.networks[kRed] = {denies(match)};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.77.0.1")), "up0 ");
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.66.0.1")), "");
 }
 
-TEST_F(HostileTest, PermitsHoldTowardsATaggedUplink) {
+TEST_F(HostileTest, PermitRulesHoldTowardsATaggedUplink) {
   if (!has_vlan_filtering()) GTEST_SKIP() << "this kernel has no VLAN filtering";
   run("for p in vm1 vm2; do bridge vlan del dev "
       "$p vid 1; bridge vlan add dev $p vid 10 pvid untagged; done && bridge vlan add dev up0 vid "
@@ -97,11 +97,11 @@ TEST_F(HostileTest, PermitsHoldTowardsATaggedUplink) {
   match.ethertype = ethertype::kIpv4;
   state.networks[kRed] = {Filter{{{1, Action::permit, match}}, Action::deny}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.77.0.1")), "up0 ");
 }
 
-// RFC 7112: a first fragment whose header chain goes on in the second.
+// RFC 7112: a first fragment whose header chain continues in the second.
 TEST_F(HostileTest, ADeniedPortIsNotReachedByAFirstFragmentWithoutIt) {
   DatapathState state;
   Match match;
@@ -110,7 +110,7 @@ TEST_F(HostileTest, ADeniedPortIsNotReachedByAFirstFragmentWithoutIt) {
   match.destination_port = PortRange{53, 53};
   state.networks[kRed] = {denies(match)};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("fd00::1", "fd00::9", 53)), "");
   const std::string whole =
       frame_of(udp("fd00::1", "fd00::9", 53), mac(1), kBroadcast, "hostile payload.");
@@ -139,7 +139,7 @@ TEST_F(HostileTest, ADeniedPortIsNotReachedByAFirstFragmentWithoutIt) {
 
 // The default router of IPv6 is a link-local address.
 TEST_F(HostileTest, AVmDoesNotAdvertiseTheRoutersLinkLocalAddress) {
-  become(hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}}));
+  apply_state(hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}}));
   Packet p;
   p.ethertype = ethertype::kIpv6;
   p.source = ip("fe80::ffff");
@@ -152,7 +152,7 @@ TEST_F(HostileTest, AVmDoesNotAdvertiseTheRoutersLinkLocalAddress) {
   EXPECT_EQ(reached(vm1_, frame), "");
 }
 
-TEST_F(HostileTest, AGuardedPortIsNoOverlayWhateverItsName) {
+TEST_F(HostileTest, AGuardedPortIsNotTreatedAsOverlayBecauseOfItsName) {
   run("ip link set vm3 name tx-evil");
   auto driver = LinuxDriver::open(
       world_.io(), {.guarded_ports = {"vm*", "tx-evil"}, .underlay = {"under0"}, .queues = {}});
@@ -161,10 +161,10 @@ TEST_F(HostileTest, AGuardedPortIsNoOverlayWhateverItsName) {
   run("ip link set tx-evil name vm3");
 }
 
-// The witness of explain() is what an operator believes.
-TEST_F(HostileTest, ExplainKnowsThatArpIsGuarded) {
+// Operators rely on the answer of explain().
+TEST_F(HostileTest, ExplainAgreesThatArpIsGuarded) {
   DatapathState state = hosting({{kRed, 1, "vm1"}});
-  become(state);
+  apply_state(state);
   Packet arp;
   arp.ethertype = ethertype::kArp;
   arp.source = ip("10.9.9.9");

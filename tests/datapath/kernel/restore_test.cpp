@@ -1,4 +1,4 @@
-// The driver against the kernel: what it makes is what it reads, whatever way led there.
+// The driver against the kernel: it reads back what it has written.
 #include <gtest/gtest.h>
 
 #include "tests/datapath/kernel/world.h"
@@ -19,7 +19,7 @@ Rule rule(std::uint32_t id, Action action, const Match& match) {
   return {id, action, match};
 }
 
-TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
+TEST(RestoreTest, TheEmptyStateIsInstalledOnceAndFoundAgain) {
   World world;
   const auto driver = world.driver();
   auto made = driver->restore({});
@@ -29,11 +29,10 @@ TEST(RestoreTest, TheEmptyStateIsMadeOnceAndFoundAgain) {
   auto again = driver->restore({});
   ASSERT_TRUE(again) << describe(again.error());
   EXPECT_EQ(again->repaired, Texts{});
-  EXPECT_EQ(world.driver()->restore({}).value().repaired, Texts{})
-      << "a driver without memory agrees";
+  EXPECT_EQ(world.driver()->restore({}).value().repaired, Texts{}) << "a new driver agrees";
 }
 
-TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
+TEST(RestoreTest, EveryIntentReadsBackAsItWasWritten) {
   World world;
   const auto driver = world.driver();
   ASSERT_TRUE(driver->restore({}));
@@ -76,11 +75,11 @@ TEST(RestoreTest, EveryIntentThatThisKernelHasReadsBackAsItWasWritten) {
   EXPECT_EQ(driver->restore(state).value().repaired, Texts{});
   EXPECT_EQ(world.driver()->restore(state).value().repaired, Texts{});
   EXPECT_TRUE(driver->apply(difference(state, {})).empty());
-  EXPECT_EQ(driver->restore({}).value().repaired, Texts{}) << "nothing is left behind";
+  EXPECT_EQ(driver->restore({}).value().repaired, Texts{}) << "nothing remains";
   EXPECT_EQ(output("ip -o link show group 32334"), "");
 }
 
-// More than comes with the tables themselves, and more chains than are read at a time.
+// More than the first chunk, and more chains than are read in one dump.
 DatapathState large() {
   DatapathState out;
   Match ssh;
@@ -100,7 +99,7 @@ DatapathState large() {
   return out;
 }
 
-TEST(RestoreTest, ALargeStateComesInPartsAndReadsBackAsAWhole) {
+TEST(RestoreTest, ALargeStateIsLoadedInChunksAndReadsBackAsAWhole) {
   World world;
   const auto driver = world.driver();
   const DatapathState state = large();
@@ -109,14 +108,13 @@ TEST(RestoreTest, ALargeStateComesInPartsAndReadsBackAsAWhole) {
   EXPECT_EQ(made->repaired, (Texts{"table arp tenet", "table bridge tenet", "table inet tenet",
                                    "table netdev tenet"}));
   EXPECT_EQ(driver->restore(state).value().repaired, Texts{});
-  EXPECT_EQ(world.driver()->restore(state).value().repaired, Texts{})
-      << "a driver without memory agrees";
-  // What follows starts from it.
+  EXPECT_EQ(world.driver()->restore(state).value().repaired, Texts{}) << "a new driver agrees";
+  // Later changes start from it.
   EXPECT_TRUE(driver->apply(difference(state, {})).empty());
   EXPECT_EQ(world.driver()->restore({}).value().repaired, Texts{});
 }
 
-TEST(RestoreTest, APartThatTheKernelRefusesIsNamedAndKeepsTheGuardsUp) {
+TEST(RestoreTest, ARefusedElementOfALaterChunkIsNamedAndTheGuardsStay) {
   World world;
   DatapathState state = large();
   // The core would not let two VMs have one MAC.

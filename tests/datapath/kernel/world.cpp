@@ -88,7 +88,7 @@ std::vector<std::string> FarEnd::received() const {
 
 namespace {
 
-// Both ends of a port, up.
+// Creates both ends of a port, and sets them up.
 void add_port(const std::string& port, const std::string& place) {
   std::string command = "ip link add PORT type veth peer name far-PORT && ip link set PORT ";
   command += place + " up && ip link set far-PORT up";
@@ -110,7 +110,7 @@ World::World() {
   }
   run("bridge fdb add 52:54:00:ff:ff:01 dev end0 master static");
   aux_ = std::make_unique<FarEnd>("far-aux0");
-  settled_ = std::make_unique<FarEnd>("far-end0");
+  configured_ports_ = std::make_unique<FarEnd>("far-end0");
 }
 
 World::~World() {
@@ -136,12 +136,12 @@ void World::settle() {
                            "settle " + std::to_string(++settles_) + std::string(50, '.');
   aux_->send(last);
   for (int tries = 0; tries < 500; ++tries) {
-    for (const std::string& frame : settled_->received()) {
+    for (const std::string& frame : configured_ports_->received()) {
       if (frame == last) return;
     }
-    settled_->wait(10);
+    configured_ports_->wait(10);
   }
-  ADD_FAILURE() << "a frame that nobody judges did not arrive";
+  ADD_FAILURE() << "a frame that no rule filters did not arrive";
 }
 
 std::unique_ptr<device::LinuxDriver> World::driver() {

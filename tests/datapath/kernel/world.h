@@ -1,5 +1,5 @@
-// A device in a network namespace of its own: a bridge of the operator's, three guarded ports vm1
-// to vm3, and the uplink up0. What goes in and out at the far ends is seen frame by frame.
+// A device in its own network namespace: a bridge of the operator, the three guarded ports vm1 to
+// vm3, and the uplink up0. Tests send and receive single frames at the far ends of the ports.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -12,7 +12,7 @@
 
 namespace tenet::testing {
 
-// Moves this process into a namespace of its own, once. Ends the program without the right to.
+// Moves this process into a new network namespace, once. Exits with 1 without the permission.
 void enter_namespace();
 // Runs a command of iproute2 or nftables. Fails the test if it fails.
 void run(const std::string& command);
@@ -26,9 +26,9 @@ class FarEnd {
   FarEnd& operator=(const FarEnd&) = delete;
   ~FarEnd();
   void send(const std::string& frame) const;
-  // Returns when a frame is there, or after that time.
+  // Returns when a frame has arrived, or after the timeout.
   void wait(int milliseconds) const;
-  // Every frame that has come.
+  // All frames that have arrived since the last call.
   std::vector<std::string> received() const;
 
  private:
@@ -38,21 +38,21 @@ class FarEnd {
 class World {
  public:
   World();   // makes links
-  ~World();  // removes them, and everything of Tenet's
+  ~World();  // removes them, and all of Tenet's objects
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  // With the ports vm* guarded, and under0 as the underlay.
+  // A driver that guards the ports vm*, with under0 as its underlay.
   std::unique_ptr<device::LinuxDriver> driver();
   asio::io_context& io() { return io_; }
-  // Returns when every frame sent before has gone as far as it goes: one more is sent from aux0,
-  // which is certain to arrive, and frames of one CPU keep their order.
+  // Returns when all frames sent before have arrived or were dropped: sends another frame from
+  // aux0, which always arrives. The process runs on one CPU, so frames keep their order.
   void settle();
 
  private:
   asio::io_context io_;
   std::unique_ptr<FarEnd> aux_;
-  std::unique_ptr<FarEnd> settled_;
+  std::unique_ptr<FarEnd> configured_ports_;
   std::uint64_t settles_ = 0;
 };
 

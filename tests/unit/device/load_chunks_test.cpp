@@ -1,4 +1,4 @@
-// The parts in which a large state comes to a kernel that has nothing.
+// The chunks in which a large state is loaded into an empty kernel.
 #include "device-agent/datapath/linux/program/load_chunks.h"
 
 #include <gtest/gtest.h>
@@ -19,15 +19,15 @@ DatapathState state() {
   for (std::uint32_t i = 1; i <= 100; ++i) {
     const std::string id = "v" + std::to_string(i);
     const Vnid vnid(1 + i % 20);
-    // Ports carry one network, and some of them several VMs.
+    // Each port carries one network; some ports have several VMs.
     const std::string port = i % 3 == 0 ? "" : "vm" + vnid.text();
     out.members[{vnid, id}] = testing::vm(id, i, VmState::associated, false, port);
   }
   return out;
 }
 
-// A part must not point at what is still to come: neither chains nor the networks of VMs.
-void expect_founded(const Table& all, const Table& part) {
+// The verdicts of a chunk refer only to chains of this chunk and earlier ones, `all`.
+void expect_resolved(const Table& all, const Table& part) {
   for (const auto& [set, elements] : part.elements) {
     for (const Element& element : elements) {
       const auto* verdict = std::get_if<Verdict>(&element.data);
@@ -37,20 +37,20 @@ void expect_founded(const Table& all, const Table& part) {
   }
 }
 
-TEST(Parts, TogetherAreTheWholeHoweverLargeEachIs) {
+TEST(LoadChunksTest, TogetherAreTheWholeWhateverTheirSize) {
   const DatapathState wanted = state();
-  const Layout layout(wanted);
-  const Table whole = Parts(wanted, layout).next(std::numeric_limits<std::size_t>::max());
-  EXPECT_EQ(whole.elements.at("ports").size(), layout.ports().size());
+  const PortMap port_map(wanted);
+  const Table whole = LoadChunks(wanted, port_map).next(std::numeric_limits<std::size_t>::max());
+  EXPECT_EQ(whole.elements.at("ports").size(), port_map.ports().size());
   for (const std::size_t size : {1U, 7U, 50U, 100'000U}) {
-    Parts parts(wanted, layout);
+    LoadChunks chunks(wanted, port_map);
     Table sum;
     std::size_t count = 0;
-    while (!parts.done()) {
-      const Table part = parts.next(size);
+    while (!chunks.done()) {
+      const Table part = chunks.next(size);
       ASSERT_FALSE(part.chains.empty() && part.elements.empty()) << "an empty transaction";
       sum.add(part);
-      expect_founded(sum, part);
+      expect_resolved(sum, part);
       ++count;
     }
     EXPECT_TRUE(sum == whole) << size;
@@ -58,17 +58,17 @@ TEST(Parts, TogetherAreTheWholeHoweverLargeEachIs) {
   }
 }
 
-TEST(Parts, OfNothingThereAreNone) {
+TEST(LoadChunksTest, AnEmptyStateHasNone) {
   const DatapathState nothing;
-  EXPECT_TRUE(Parts(nothing, Layout(nothing)).done());
+  EXPECT_TRUE(LoadChunks(nothing, PortMap(nothing)).done());
 }
 
-TEST(Parts, NetworksComeBeforeTheirVms) {
+TEST(LoadChunksTest, NetworksComeBeforeTheirVms) {
   const DatapathState wanted = state();
-  Parts parts(wanted, Layout(wanted));
+  LoadChunks chunks(wanted, PortMap(wanted));
   std::size_t networks = 0;
-  while (!parts.done()) {
-    const Table part = parts.next(1);
+  while (!chunks.done()) {
+    const Table part = chunks.next(1);
     networks += part.chains.empty() ? 0 : 1;
     const bool of_vms = part.chains.empty();
     EXPECT_TRUE(!of_vms || networks == wanted.networks.size());

@@ -1,4 +1,4 @@
-// What the Linux datapath refuses before it asks the kernel, and what it remembers of ports.
+// The refusals of the Linux datapath that need no kernel, and its map of ports.
 #include "device-agent/datapath/linux/program/port_map.h"
 
 #include <gtest/gtest.h>
@@ -32,17 +32,17 @@ DatapathState state() {
   return out;
 }
 
-// The code of the one refusal of a state that differs from state() by `change`.
+// The code of the first refusal of a state that differs from state() by `change`; nothing if none.
 template <class F>
 std::optional<Code> refusal(F change) {
   DatapathState next = state();
   change(next);
-  Layout layout(state());
+  PortMap port_map(state());
   const DatapathDelta delta = difference(state(), next);
-  layout.apply(delta);
-  const auto refusals = layout.refusals(delta, kGuarded);
-  // From nothing it is the same.
-  const auto whole = Layout(next).refusals(next, kGuarded);
+  port_map.apply(delta);
+  const auto refusals = port_map.refusals(delta, kGuarded);
+  // A map of the whole state refuses the same.
+  const auto whole = PortMap(next).refusals(next, kGuarded);
   EXPECT_EQ(whole.empty(), refusals.empty());
   if (!whole.empty() && !refusals.empty()) {
     EXPECT_EQ(whole.front().error.code, refusals.front().error.code);
@@ -50,15 +50,15 @@ std::optional<Code> refusal(F change) {
   return refusals.empty() ? std::nullopt : std::optional(refusals.front().error.code);
 }
 
-TEST(LayoutTest, VmsAreOnGuardedPortsOnly) {
+TEST(PortMapTest, VmsAreOnGuardedPortsOnly) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth0"); }), Code::unsupported);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "eth1"); }), std::nullopt);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm77"); }), std::nullopt);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2); }), std::nullopt);
 }
 
-// The wire takes identifiers of 64 characters; the kernel would never see such a port, or cut it.
-TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
+// The protocol permits identifiers of 64 characters; no interface can have such a name.
+TEST(PortMapTest, InvalidPortAndSensorNamesAreRefused) {
   for (const char* port : {"vm-0123456789abc", "vm/1", "vm:1"}) {
     EXPECT_EQ(refusal([&](auto& s) {
                 s.members[{kNet, "v2"}] = vm(2, port);
@@ -76,7 +76,7 @@ TEST(LayoutTest, PortsAndSensorsThatNoInterfaceCanBeAreRefused) {
             std::nullopt);
 }
 
-TEST(LayoutTest, APortCarriesOneNetwork) {
+TEST(PortMapTest, APortCarriesOneNetwork) {
   EXPECT_EQ(refusal([](auto& s) { s.members[{kOther, "v2"}] = vm(2, "vm1"); }), Code::vm_conflict);
   EXPECT_EQ(refusal([](auto& s) { s.members[{kNet, "v2"}] = vm(2, "vm1"); }), std::nullopt);
   EXPECT_EQ(refusal([](auto& s) {
@@ -84,10 +84,10 @@ TEST(LayoutTest, APortCarriesOneNetwork) {
               s.members[{kOther, "v2"}] = vm(2, "vm1");
             }),
             std::nullopt)
-      << "one goes and the other comes in the same change";
+      << "one is removed and the other added in the same change";
 }
 
-TEST(LayoutTest, KindsThatNeedABridgeOrAPortSaySo) {
+TEST(PortMapTest, IgmpSnoopingNeedsASegmentAndIntrusionDetectionNeedsPorts) {
   EXPECT_EQ(refusal([](auto& s) { s.networks[kOther] = intents(kOther, {IgmpSnooping{true}}); }),
             Code::unsupported);
   EXPECT_EQ(refusal([](auto& s) {
@@ -97,25 +97,25 @@ TEST(LayoutTest, KindsThatNeedABridgeOrAPortSaySo) {
             Code::unsupported);
 }
 
-TEST(LayoutTest, WhatIsTakenBackIsForgotten) {
-  Layout layout(state());
+TEST(PortMapTest, AReversedDeltaRestoresTheMap) {
+  PortMap port_map(state());
   DatapathState next = state();
   next.networks[kNet] = {};
   next.members[{kNet, "v1"}] = vm(1, "vm2");
   const DatapathDelta delta = difference(state(), next);
-  layout.apply(delta);
-  EXPECT_EQ(layout.plan(kNet), std::nullopt);
-  EXPECT_EQ(layout.owner("vm2"), kNet);
-  layout.apply(delta.reversed());
-  EXPECT_EQ(layout.plan(kNet), Layout(state()).plan(kNet));
-  EXPECT_EQ(layout.owner("vm1"), kNet);
-  EXPECT_EQ(layout.owner("vm2"), std::nullopt);
-  layout.apply(difference(state(), {}));
-  EXPECT_TRUE(layout.ports().empty());
-  EXPECT_TRUE(layout.plans().empty());
+  port_map.apply(delta);
+  EXPECT_EQ(port_map.plan(kNet), std::nullopt);
+  EXPECT_EQ(port_map.owner("vm2"), kNet);
+  port_map.apply(delta.reversed());
+  EXPECT_EQ(port_map.plan(kNet), PortMap(state()).plan(kNet));
+  EXPECT_EQ(port_map.owner("vm1"), kNet);
+  EXPECT_EQ(port_map.owner("vm2"), std::nullopt);
+  port_map.apply(difference(state(), {}));
+  EXPECT_TRUE(port_map.ports().empty());
+  EXPECT_TRUE(port_map.plans().empty());
 }
 
-TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
+TEST(ExpressibleTest, RatesThatTheKernelCannotLimitAreRefused) {
   const auto code = [](std::uint64_t rate) {
     const auto error = nft::expressible({RateLimit{Direction::to_vm, BitRate(rate)}});
     return error ? std::optional(error->code) : std::nullopt;
@@ -126,18 +126,18 @@ TEST(ExpressibleTest, RatesThatTheKernelCannotKeepAreRefused) {
   EXPECT_EQ(code(150'000'000'000), Code::unsupported);
 }
 
-TEST(ProgramTest, ChainsTellTheirNetwork) {
+TEST(ProgramTest, ChainNamesIdentifyTheirNetwork) {
   for (const Vnid vnid : {Vnid(0), Vnid(4096), Vnid(0xFFFFFF, 255)}) {
     for (const auto& [chain, rules] : nft::network_part(vnid, {}).chains) {
       EXPECT_EQ(nft::chain_vnid(chain), vnid) << chain;
     }
   }
-  for (const auto& [chain, rules] : nft::frame(kGuarded).chains) {
+  for (const auto& [chain, rules] : nft::bridge_base(kGuarded).chains) {
     EXPECT_EQ(nft::chain_vnid(chain), std::nullopt) << chain;
   }
 }
 
-TEST(TableTest, TheDifferenceOfATableToItselfIsNothing) {
+TEST(TableTest, TheDifferenceOfATableToItselfIsEmpty) {
   const nft::Table part =
       nft::network_part(kNet, intents(kNet, {Acl{}, Qos{std::uint8_t{10}, {}}}));
   EXPECT_TRUE(nft::difference(part, part).empty());

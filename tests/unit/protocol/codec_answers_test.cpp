@@ -18,7 +18,7 @@ using testing::any_vm_named;
 using testing::any_vnid;
 
 Element sent(const Element& element) {
-  auto read = parse_xml(format_xml(element, Layout::one_line));
+  auto read = parse_xml(format_xml(element, XmlLayout::one_line));
   RC_ASSERT(read.has_value());
   return *std::move(read);
 }

@@ -18,7 +18,7 @@ using testing::any_vnid;
 
 // Through the text, as on a wire.
 Element sent(const Element& element) {
-  auto read = parse_xml(format_xml(element, Layout::one_line));
+  auto read = parse_xml(format_xml(element, XmlLayout::one_line));
   RC_ASSERT(read.has_value());
   return *std::move(read);
 }
@@ -112,7 +112,7 @@ RC_GTEST_PROP(RequestCodec, EncodedBytesAreWhatTheWireTakes, ()) {
   Batch alone{{1, 1}, {operation}};
   Batch twice{{1, 1}, {operation, operation}};
   const auto bytes = [](const Batch& batch) {
-    return format_xml(to_element(batch), Layout::one_line).size();
+    return format_xml(to_element(batch), XmlLayout::one_line).size();
   };
   const std::size_t real = bytes(twice) - bytes(alone);
   RC_ASSERT(wire_bytes(operation) + 16 >= real);

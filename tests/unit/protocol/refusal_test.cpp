@@ -14,7 +14,7 @@ constexpr std::string_view kStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas";
 RC_GTEST_PROP(Refusal, SurvivesTheWire, ()) {
   const Error error = *testing::any_error();
   const std::string xmlns = *rc::gen::element<std::string>("jabber:client", "urn:tenet:policy:1");
-  const auto read = parse_xml(format_xml(to_element(error, xmlns), Layout::one_line));
+  const auto read = parse_xml(format_xml(to_element(error, xmlns), XmlLayout::one_line));
   RC_ASSERT(read.has_value());
   RC_ASSERT(error_from(*read) == error);
 }

@@ -32,7 +32,7 @@ Element any_element(int depth) {
 
 RC_GTEST_PROP(XmlText, AnElementIsTheSameAfterItsText, ()) {
   const Element element = any_element(3);
-  for (const Layout layout : {Layout::one_line, Layout::indented}) {
+  for (const XmlLayout layout : {XmlLayout::one_line, XmlLayout::indented}) {
     const auto read = parse_xml(format_xml(element, layout));
     RC_ASSERT(read.has_value());
     RC_ASSERT(*read == element);

@@ -57,7 +57,7 @@ RC_GTEST_PROP(DataForm, AFormIsTheSameAfterTheWire, ()) {
     for (std::size_t i = 0; i < columns; ++i) form.items.back().push_back(maybe_text());
   }
 
-  const auto element = protocol::parse_xml(protocol::format_xml(to_element(form), protocol::Layout::one_line));
+  const auto element = protocol::parse_xml(protocol::format_xml(to_element(form), protocol::XmlLayout::one_line));
   RC_ASSERT(element.has_value());
   const auto read = parse_form(*element);
   RC_ASSERT(read.has_value());

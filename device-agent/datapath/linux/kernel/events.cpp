@@ -1,11 +1,11 @@
-// LinuxDriver: ports that come and go, and links that others take away.
+// LinuxDriver: reacts to ports that appear and disappear, and to links that others remove.
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
 
 #include "common/observe/log.h"
 #include "device-agent/datapath/linux/kernel/linux_driver.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 
@@ -26,53 +26,55 @@ void LinuxDriver::on_events() {
   std::set<std::string> ports;
   Links changed;
   std::set<std::string> gone;
-  bool foundation = false;
-  bool sensor_went = false;
+  bool base_port = false;
+  bool sensor_removed = false;
   const bool whole = sockets_.events.drain([&](const nlmsghdr* message) {
     const auto link = parse_link(message);
     if (!link) return;
     const bool guarded = nft::is_guarded(options_.guarded_ports, link->name);
-    const bool sensor = layout_.is_sensor(link->name);
+    const bool sensor = port_map_.is_sensor(link->name);
     if (guarded || sensor) {
       if (sensor || message->nlmsg_type == RTM_DELLINK) {
         ports.insert(link->name);
       } else {
         changed[link->name] = *link;
       }
-      sensor_went = sensor_went || (sensor && message->nlmsg_type == RTM_DELLINK);
+      sensor_removed = sensor_removed || (sensor && message->nlmsg_type == RTM_DELLINK);
     } else if (link->ours() && message->nlmsg_type == RTM_DELLINK) {
       gone.insert(link->name);
-    } else if (message->nlmsg_type == RTM_NEWLINK && is_foundation(link->name)) {
-      foundation = true;
+    } else if (message->nlmsg_type == RTM_NEWLINK && is_base_port(link->name)) {
+      base_port = true;
     }
   });
-  // What they are now: a port that joins a bridge is first told to be in none.
+  // After the last event of each port: a port that joins a bridge is first reported without one.
   for (const auto& [port, link] : changed) {
-    if (!is_settled(link)) ports.insert(port);
+    if (!is_configured(link)) ports.insert(port);
   }
-  // What could not be enforced may be so now.
-  const bool found = lacking_ && (foundation || !ports.empty());
-  if (!whole || sensor_went || found || lost(gone) || (foundation && !founded())) {
+  // Missing objects may be enforceable now.
+  const bool may_complete = incomplete_ && (base_port || !ports.empty());
+  if (!whole || sensor_removed || may_complete || any_lost(gone) ||
+      (base_port && !underlay_ready())) {
     return drifted_();
   }
   if (!ports.empty()) check_ports(ports);
 }
 
-// Most events are echoes of our own: a VM's port joined its bridge. Those of a device with
-// thousands of ports shall not be compared with all of them each time.
-bool LinuxDriver::is_settled(const Link& port) {
-  const auto known = settled_.find(port.name);
-  if (known == settled_.end() || known->second != port.index) return false;
-  const auto vnid = layout_.owner(port.name);
-  if (!vnid || !layout_.has_segment(*vnid)) return true;
+// Most events are caused by the driver itself: a VM's port joined its bridge. Checking the one port
+// avoids reading all links of a device with thousands of ports at each event.
+bool LinuxDriver::is_configured(const Link& port) {
+  const auto known = configured_ports_.find(port.name);
+  if (known == configured_ports_.end() || known->second != port.index) return false;
+  const auto vnid = port_map_.owner(port.name);
+  if (!vnid || !port_map_.has_segment(*vnid)) return true;
   const auto bridge = read_link(sockets_.route, bridge_name(*vnid));
   return bridge && *bridge && (*bridge)->index == port.master;
 }
 
-// Whether a link is wanted and not there; one that we made again is.
-bool LinuxDriver::lost(const std::set<std::string>& links) {
+// True if one of the links is wanted and does not exist. A link that the driver has replaced
+// exists.
+bool LinuxDriver::any_lost(const std::set<std::string>& links) {
   if (links.empty()) return false;
-  for (const auto& [vnid, plan] : layout_.plans()) {
+  for (const auto& [vnid, plan] : port_map_.plans()) {
     for (const std::string& name : {bridge_name(vnid), vxlan_name(vnid)}) {
       if (!links.contains(name)) continue;
       const auto link = read_link(sockets_.route, name);
@@ -82,38 +84,39 @@ bool LinuxDriver::lost(const std::set<std::string>& links) {
   return false;
 }
 
-// Whether what stands on the underlay and on the queues' ports does so. The events say little: a
-// port changes also when somebody joins a group there.
-bool LinuxDriver::founded() {
+// True if all VXLAN devices and queues exist, which disappear with the underlay or their port. An
+// event alone does not show this: a port also changes when a multicast group is joined there.
+bool LinuxDriver::underlay_ready() {
   std::set<std::string> devices;
-  for (const auto& [vnid, plan] : layout_.plans()) devices.insert(vxlan_name(vnid));
-  if (lost(devices)) return false;
+  for (const auto& [vnid, plan] : port_map_.plans()) devices.insert(vxlan_name(vnid));
+  if (any_lost(devices)) return false;
   std::vector<std::string> made;
   return std::all_of(
       options_.queues.begin(), options_.queues.end(),
-      [&](const QueueOptions& queue) { return make_queue(queue, made).has_value(); });
+      [&](const QueueOptions& queue) { return ensure_port_queue(queue, made).has_value(); });
 }
 
-// The ports that are the device's own, and on which ours stand.
-bool LinuxDriver::is_foundation(const std::string& port) const {
-  if (port == options_.underlay.port) return !layout_.plans().empty();
+// The underlay and the ports with queues: the device's own ports that Tenet's objects depend on.
+bool LinuxDriver::is_base_port(const std::string& port) const {
+  if (port == options_.underlay.port) return !port_map_.plans().empty();
   return std::any_of(options_.queues.begin(), options_.queues.end(),
                      [&](const QueueOptions& queue) { return queue.port == port; });
 }
 
-// A port comes and goes with its VM, and finds its bridge, its guard and its copies again.
+// A port may appear after its VM was associated, and again each time the VM starts: puts it into
+// its bridge, and adds its guard and its mirror.
 void LinuxDriver::check_ports(const std::set<std::string>& ports) {
   SegmentPlans joining;
   for (const std::string& port : ports) {
-    const auto vnid = layout_.owner(port);
-    const auto plan = vnid ? layout_.plan(*vnid) : std::nullopt;
-    if (!plan || left_out_.networks.contains(*vnid)) continue;
+    const auto vnid = port_map_.owner(port);
+    const auto plan = vnid ? port_map_.plan(*vnid) : std::nullopt;
+    if (!plan || excluded_.networks.contains(*vnid)) continue;
     joining.try_emplace(*vnid, SegmentPlan{plan->segment, plan->snooping, {}})
         .first->second.ports.insert(port);
   }
   for (const auto& [vnid, plan] : joining) {
-    for (const Error& error : segments_.ensure(vnid, plan)) {
-      log::warning("a port does not join its network",
+    for (const Error& error : overlays_.ensure(vnid, plan)) {
+      log::warning("port not added to its network",
                    {{"vnid", vnid.text()}, {"reason", error.text}});
     }
   }

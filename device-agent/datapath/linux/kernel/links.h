@@ -1,4 +1,4 @@
-// Links of the kernel, by rtnetlink: bridges, VXLAN devices, and which port is in which bridge.
+// Links of the kernel, read by rtnetlink: bridges, VXLAN devices, and the bridge of each port.
 #pragma once
 
 #include <cstdint>
@@ -10,21 +10,21 @@
 #include "common/core/address.h"
 #include "common/core/error.h"
 #include "device-agent/datapath/linux/kernel/netlink.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 
-// Every tenant's bridge, and what it has in common with what the kernel says.
+// The attributes of a bridge that Tenet sets.
 struct BridgeLink {
-  bool snooping = false;  // and, with it, a querier
+  bool snooping = false;  // IGMP and MLD snooping, with a querier
   bool operator==(const BridgeLink&) const = default;
 };
 
 struct VxlanLink {
   std::uint32_t vni = 0;
-  std::optional<IpAddress> group;
-  std::uint32_t underlay = 0;  // index
-  std::uint16_t port = 4789;   // UDP (RFC 7348)
+  std::optional<IpAddress> group;  // multicast, of the underlay
+  std::uint32_t underlay = 0;      // interface index
+  std::uint16_t port = 4789;       // UDP (RFC 7348)
   bool operator==(const VxlanLink&) const = default;
 };
 
@@ -41,23 +41,12 @@ struct Link {
 
 using Links = std::map<std::string, Link, std::less<>>;
 
-// A message about a link. Nothing if it is about something else.
+// A RTM_NEWLINK or RTM_DELLINK message; nothing for another message.
 std::optional<Link> parse_link(const nlmsghdr* message);
+// By name. Errors: io, busy if links changed meanwhile.
 Result<Links> read_links(NetlinkSocket& socket);
-// Nothing if there is no such link. Errors: io.
+// Nothing if the link does not exist. Errors: io.
 Result<std::optional<Link>> read_link(NetlinkSocket& socket, const std::string& name);
-
-// Each is one message, done or refused at once. Errors: unsupported with the
-// kernel's reason, policy-conflict if there is something of the kind already; io.
-Result<void> add_bridge(NetlinkSocket& socket, const std::string& name, const BridgeLink& bridge);
-Result<void> change_bridge(NetlinkSocket& socket, std::uint32_t index, const BridgeLink& bridge);
-Result<void> add_vxlan(NetlinkSocket& socket, const std::string& name, const VxlanLink& vxlan,
-                       std::uint32_t master);
-// All multicast goes to the overlay, where others may have joined.
-Result<void> set_multicast_router(NetlinkSocket& socket, std::uint32_t index);
-Result<void> set_master(NetlinkSocket& socket, std::uint32_t index, std::uint32_t master);
-// A link of ours, which carries others' frames and has no address itself, but for a querier's.
-Result<void> set_up(NetlinkSocket& socket, std::uint32_t index);
-Result<void> remove_link(NetlinkSocket& socket, std::uint32_t index);
+Result<std::optional<Link>> read_link(NetlinkSocket& socket, std::uint32_t index);
 
 }  // namespace tenet::device

@@ -4,29 +4,13 @@
 #include <linux/rtnetlink.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <utility>
 
+#include "device-agent/datapath/linux/kernel/nft_reader.h"
 #include "device-agent/datapath/linux/kernel/probe.h"
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/kernel/refusals.h"
 
 namespace tenet::device {
-
-bool means_drift(int number) {
-  return number == ENOENT || number == EEXIST || number == EBUSY;
-}
-
-std::string change_text(const nft::Transaction::Refusal& refusal) {
-  return refusal.step == nullptr ? "the transaction" : nft::text(refusal.step->change);
-}
-
-Error no_sensor(const std::string& sensor) {
-  return {Code::unsupported,
-          "the sensor port " + sensor + " is not there",
-          {.entry = "intrusion-detection sensor " + sensor}};
-}
 
 Result<std::unique_ptr<LinuxDriver>> LinuxDriver::open(asio::io_context& io, LinuxOptions options) {
   const std::string& where = options.network_namespace;
@@ -48,47 +32,25 @@ LinuxDriver::LinuxDriver(asio::io_context& io, LinuxOptions options, Sockets soc
     : options_(std::move(options)),
       sockets_(std::move(sockets)),
       capabilities_(std::move(capabilities)),
-      segments_(sockets_.route, options_.underlay),
-      // A descriptor of its own, since both close theirs.
+      overlays_(sockets_.route, options_.underlay),
+      // A duplicate, because both the socket and the stream descriptor close theirs.
       events_(io, ::dup(sockets_.events.fd())) {}
 
 Result<std::vector<nft::Transaction::Refusal>> LinuxDriver::commit(
     const nft::Transaction& transaction) {
   if (transaction.empty()) return std::vector<nft::Transaction::Refusal>();
   auto refused = transaction.commit(sockets_.netfilter);
-  if (!refused || !refused->empty()) settled_.clear();
+  if (!refused || !refused->empty()) configured_ports_.clear();
   const auto known = std::exchange(generation_, std::nullopt);
   auto now = nft::read_generation(sockets_.netfilter);
   if (!refused || !now || !known) return refused;
   if (refused->empty()) {
-    // Ours was one. Another that came with it has to be looked at.
+    // One generation is this commit. A further one is another program's: read the tables next time.
     if (*now == *known + 1) generation_ = *now;
   } else if (!means_drift(refused->front().number)) {
     generation_ = known;
   }
   return refused;
-}
-
-Result<std::vector<Lease>> LinuxDriver::leases() {
-  auto elements =
-      nft::read_elements(sockets_.netfilter, nft::bridge_table(), std::string(nft::kLeases));
-  if (!elements) return fail(elements.error());
-  std::vector<Lease> out;
-  for (const nft::Element& element : *elements) {
-    std::array<std::uint8_t, 6> mac{};
-    std::copy_n(element.key.begin(), mac.size(), mac.begin());
-    out.push_back({Mac(mac), nft::leased_address(element.key)});
-  }
-  return out;
-}
-
-void LinuxDriver::seed_leases(const std::set<Lease>& leases) {
-  std::vector<nft::Element> elements;
-  elements.reserve(leases.size());
-  for (const Lease& lease : leases) {
-    elements.push_back({nft::lease_key(lease.mac, lease.address)});
-  }
-  note_leases(elements);
 }
 
 }  // namespace tenet::device

@@ -1,4 +1,4 @@
-// What the configuration tells the Linux datapath.
+// The configuration of the Linux datapath, section datapath of device-agent.toml.
 #pragma once
 
 #include <cstdint>
@@ -9,21 +9,21 @@
 
 namespace tenet::device {
 
-// Where VXLAN travels.
+// The network that carries VXLAN.
 struct Underlay {
-  std::string port;               // empty: no segments here
+  std::string port;               // empty: virtual-network is unsupported
   std::uint16_t udp_port = 4789;  // RFC 7348 section 8
 };
 
-// A port whose egress is queued by class.
+// A port whose egress traffic is queued by class (HTB).
 struct QueueOptions {
   std::string port;
-  BitRate rate;  // of the port
+  BitRate rate;  // of the port, shared by the classes
 };
 
 struct LinuxOptions {
-  std::string network_namespace = {};  // name or path; empty: our own
-  // Where VMs are, and nobody else talks: exact names, or a prefix and an asterisk.
+  std::string network_namespace = {};  // name below /run/netns, or path; empty: the process's own
+  // Ports where only associated VMs have traffic: exact names, or a prefix and an asterisk.
   std::vector<std::string> guarded_ports = {};
   Underlay underlay = {};
   std::vector<QueueOptions> queues = {};

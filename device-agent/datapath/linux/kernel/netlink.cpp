@@ -32,28 +32,28 @@ std::string namespace_path(const std::string& name) {
   return name.find('/') == std::string::npos ? "/run/netns/" + name : name;
 }
 
-// A socket belongs to the namespace that its thread was in when it was made.
+// A socket belongs to the namespace that its thread is in when it is created.
 mnl_socket* open_within(int bus, int network_namespace) {
   const File own("/proc/thread-self/ns/net");
   if (own.fd() < 0 || ::setns(network_namespace, CLONE_NEWNET) != 0) return nullptr;
   mnl_socket* socket = mnl_socket_open2(bus, SOCK_CLOEXEC | SOCK_NONBLOCK);
   const int error = errno;
   if (::setns(own.fd(), CLONE_NEWNET) != 0) {
-    // Whoever cannot come back would do all that follows in the wrong place.
-    std::perror("tenet: cannot return to the own network namespace");
+    // Everything that follows would happen in the wrong namespace.
+    std::perror("tenet: cannot return to the process's own network namespace");
     std::abort();
   }
   errno = error;
   return socket;
 }
 
-constexpr std::size_t kReceive = 262144;
+constexpr std::size_t kReceiveBufferBytes = 262144;
 
 }  // namespace
 
 void NetlinkMessages::append(const std::function<void(char*, std::uint32_t)>& write) {
-  // libmnl writes without looking at the end, so there is room for the largest. Most are small, and
-  // to clear as much for each would cost more than to write it.
+  // libmnl does not check bounds, so the buffer has room for the largest message. Most messages are
+  // small: one buffer serves all, because clearing a new one would cost more than writing to it.
   static thread_local std::vector<char> room(kMaxMessage);
   write(room.data(), count_);
   ++count_;
@@ -75,7 +75,7 @@ Result<NetlinkSocket> NetlinkSocket::open(int bus, const std::string& network_na
   if (socket == nullptr) return failure("netlink socket");
   NetlinkSocket out(socket);
   if (mnl_socket_bind(socket, groups, MNL_SOCKET_AUTOPID) != 0) return failure("netlink bind");
-  // One transaction is one message to the kernel, whatever its size; SO_SNDBUF bounds it.
+  // A transaction is sent in one call, whatever its size; SO_SNDBUF is its limit.
   const int size = 1 << 30;
   if (::setsockopt(out.fd(), SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) != 0 ||
       ::setsockopt(out.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0) {
@@ -113,7 +113,7 @@ Result<void> NetlinkSocket::dump(const NetlinkMessages& request,
   bool done = false;
   int error = 0;
   bool changed = false;
-  // Each read makes the kernel write the next part.
+  // Each read makes the kernel write the next part of the dump.
   const bool whole = drain([&](const nlmsghdr* message) {
     changed = changed || (message->nlmsg_flags & NLM_F_DUMP_INTR) != 0;
     if (message->nlmsg_type == NLMSG_ERROR) {
@@ -136,7 +136,7 @@ Result<void> NetlinkSocket::dump(const NetlinkMessages& request,
 }
 
 bool NetlinkSocket::drain(const std::function<void(const nlmsghdr*)>& receive) {
-  static thread_local std::vector<char> buffer(kReceive);
+  static thread_local std::vector<char> buffer(kReceiveBufferBytes);
   while (true) {
     const ssize_t size = mnl_socket_recvfrom(socket_.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;

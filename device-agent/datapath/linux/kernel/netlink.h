@@ -1,5 +1,5 @@
-// A netlink socket (RFC 3549) in a network namespace, on libmnl. Requests are answered by the time
-// that they are sent, so nothing here waits.
+// A netlink socket (RFC 3549) in a network namespace, on libmnl. The kernel answers within the send
+// call, so no function here waits.
 #pragma once
 
 #include <libmnl/libmnl.h>
@@ -14,10 +14,11 @@
 
 namespace tenet::device {
 
-// One request, or several in a row, in one buffer.
+// One or more requests in one buffer.
 class NetlinkMessages {
  public:
-  // Appends a message of at most `kMaxMessage` bytes: `write` fills it, headers included.
+  // Appends a message of at most kMaxMessage bytes, which `write` fills, header included.
+  // `sequence` counts the messages of this buffer from 0.
   void append(const std::function<void(char* buffer, std::uint32_t sequence)>& write);
   void reserve(std::size_t bytes) { bytes_.reserve(bytes); }
   const char* data() const { return bytes_.data(); }
@@ -31,27 +32,29 @@ class NetlinkMessages {
 };
 
 struct NetlinkError {
-  std::uint32_t sequence = 0;  // of the message at fault, from 0
+  std::uint32_t sequence = 0;  // of the refused message, from 0
   int number = 0;              // errno
 };
 
 class NetlinkSocket {
  public:
-  // `network_namespace`: a name below /run/netns, a path, or empty for our own. `groups`: multicast
-  // groups to hear, as a bit mask. Errors: io.
+  // `bus`: NETLINK_ROUTE or NETLINK_NETFILTER. `network_namespace`: a name below /run/netns, a
+  // path, or empty for the process's own. `groups`: multicast groups to join, as a bit mask.
+  // Errors: io.
   static Result<NetlinkSocket> open(int bus, const std::string& network_namespace,
                                     unsigned groups = 0);
 
   int fd() const { return mnl_socket_get_fd(socket_.get()); }
-  // Sends the messages at once, one of which at least asks for an acknowledgement. The kernel's
-  // refusals, empty if there was none; other answers go to `receive`. Errors: io.
+  // Sends all messages; at least one must ask for an acknowledgement. Returns the kernel's
+  // refusals; passes other answers to `receive`. Errors: io.
   Result<std::vector<NetlinkError>> transact(
       const NetlinkMessages& messages,
       const std::function<void(const nlmsghdr*)>& receive = [](const nlmsghdr*) {});
-  // A request that is answered by many messages. Errors: io.
+  // Sends a request with NLM_F_DUMP and passes its answers to `receive`. Errors: io; busy if the
+  // state changed during the dump.
   Result<void> dump(const NetlinkMessages& request,
                     const std::function<void(const nlmsghdr*)>& receive);
-  // Every message that is at hand. False if some were lost.
+  // Passes all received messages to `receive`. False if some were lost.
   bool drain(const std::function<void(const nlmsghdr*)>& receive);
 
  private:

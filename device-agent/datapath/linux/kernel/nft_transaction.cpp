@@ -5,7 +5,7 @@ namespace {
 
 struct ElementOf {
   const std::string* set = nullptr;
-  const Element* element = nullptr;  // nullptr: the step is about something else
+  const Element* element = nullptr;  // nullptr: the step changes no element
 };
 
 ElementOf element_of(const Transaction::Step& step) {
@@ -27,21 +27,22 @@ void Transaction::add(const TableName& table, std::vector<Change> changes) {
 
 Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& socket) const {
   if (steps_.empty()) return std::vector<Refusal>();
-  auto refused = commit(socket, kMostElements);
-  // Nothing has happened, and the kernel names a message. One element in each tells which it is.
+  auto refused = commit(socket, kMaxElementsPerMessage);
+  // The kernel has applied nothing, and names a message. With one element in each message, try
+  // again to find the refused element.
   if (refused && !refused->empty()) return commit(socket, 1);
   return refused;
 }
 
 Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& socket,
-                                                              std::size_t most_elements) const {
+                                                              std::size_t max_elements) const {
   NetlinkMessages messages;
-  std::vector<std::size_t> first;  // step of each message
+  std::vector<std::size_t> first;  // first step of each message
   put_begin(messages);
   for (std::size_t i = 0; i < steps_.size();) {
     const Step& step = steps_[i];
     first.push_back(i);
-    const auto elements = elements_from(i, most_elements);
+    const auto elements = elements_from(i, max_elements);
     const std::string* set = element_of(step).set;
     if (set != nullptr && elements.size() > 1) {
       i += elements.size();
@@ -57,18 +58,19 @@ Result<std::vector<Transaction::Refusal>> Transaction::commit(NetlinkSocket& soc
   if (!errors) return fail(errors.error());
   std::vector<Refusal> out;
   for (const NetlinkError& error : *errors) {
-    // Message 0 begins the batch; an error there is about all of it.
+    // Message 0 begins the batch; an error there is about the whole transaction.
     const bool one = error.sequence >= 1 && error.sequence <= first.size();
     out.push_back({one ? &steps_[first[error.sequence - 1]] : nullptr, error.number});
   }
   return out;
 }
 
-// Elements that one message can carry: of one set, and all to come or all to go.
-std::vector<const Element*> Transaction::elements_from(std::size_t begin, std::size_t most) const {
+// The elements from step `begin` on that fit into one message: of one set, all added or all
+// removed.
+std::vector<const Element*> Transaction::elements_from(std::size_t begin, std::size_t max) const {
   std::vector<const Element*> out;
   const Step& first = steps_[begin];
-  for (std::size_t i = begin; i < steps_.size() && out.size() < most; ++i) {
+  for (std::size_t i = begin; i < steps_.size() && out.size() < max; ++i) {
     const Step& step = steps_[i];
     const ElementOf element = element_of(step);
     const bool same = element.element != nullptr && step.table == first.table &&

@@ -1,9 +1,9 @@
-// Changes of tables that the kernel makes all together or not at all.
+// Changes of tables that the kernel applies all together or not at all.
 #pragma once
 
 #include <vector>
 
-#include "device-agent/datapath/linux/kernel/nft_codec.h"
+#include "device-agent/datapath/linux/kernel/nft_writer.h"
 
 namespace tenet::device::nft {
 
@@ -14,7 +14,7 @@ class Transaction {
     Change change;
   };
   struct Refusal {
-    const Step* step;  // nullptr: the transaction as a whole
+    const Step* step;  // nullptr: the whole transaction
     int number;        // errno
   };
 
@@ -22,12 +22,12 @@ class Transaction {
   void add(const TableName& table, std::vector<Change> changes);
   bool empty() const { return steps_.empty(); }
   const std::vector<Step>& steps() const { return steps_; }
-  // Empty: done. Otherwise nothing is. Errors: io.
+  // Empty if all changes are applied; otherwise none is. Errors: io.
   Result<std::vector<Refusal>> commit(NetlinkSocket& socket) const;
 
  private:
-  Result<std::vector<Refusal>> commit(NetlinkSocket& socket, std::size_t most_elements) const;
-  std::vector<const Element*> elements_from(std::size_t begin, std::size_t most) const;
+  Result<std::vector<Refusal>> commit(NetlinkSocket& socket, std::size_t max_elements) const;
+  std::vector<const Element*> elements_from(std::size_t begin, std::size_t max) const;
 
   std::vector<Step> steps_;
 };

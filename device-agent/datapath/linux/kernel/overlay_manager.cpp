@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <set>
 
-#include "device-agent/datapath/linux/program/program.h"
+#include "device-agent/datapath/linux/kernel/link_writer.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 namespace {
 
 tl::unexpected<Error> not_ours(const std::string& name) {
   return fail(Code::unsupported,
-              "there is a link " + name + " that is not Tenet's; rename or remove it",
+              "a link " + name + " exists that is not Tenet's; rename or remove it",
               {.entry = "virtual-network", .against = "link " + name});
 }
 
@@ -24,7 +25,7 @@ std::string vxlan_name(Vnid vnid) {
   return std::string(nft::kVxlanPrefix) + vnid.text();
 }
 
-Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const SegmentPlan& plan) {
+Result<Link> OverlayManager::ensure_bridge(const std::string& name, const SegmentPlan& plan) {
   const BridgeLink wanted{plan.snooping};
   auto link = read_link(socket_, name);
   if (!link) return fail(link.error());
@@ -32,7 +33,8 @@ Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const Segment
     if (auto made = add_bridge(socket_, name, wanted); !made) return fail(made.error());
     link = read_link(socket_, name);
     if (!link) return fail(link.error());
-    if (!*link) return fail(Code::io, "the bridge " + name + " went as soon as it was made");
+    if (!*link)
+      return fail(Code::io, "the bridge " + name + " disappeared right after its creation");
     if (auto up = set_up(socket_, (*link)->index); !up) return fail(up.error());
     return **link;
   }
@@ -48,13 +50,13 @@ Result<Link> SegmentKeeper::ensure_bridge(const std::string& name, const Segment
   return **link;
 }
 
-Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentPlan& plan,
-                                         std::uint32_t bridge) {
+Result<void> OverlayManager::ensure_vxlan(const std::string& name, const SegmentPlan& plan,
+                                          std::uint32_t bridge) {
   auto underlay = read_link(socket_, underlay_.port);
   if (!underlay) return fail(underlay.error());
   if (!*underlay) {
     return fail(Code::unsupported,
-                "the underlay " + underlay_.port + " is not there; see datapath.underlay",
+                "the underlay port " + underlay_.port + " does not exist; see datapath.underlay",
                 {.entry = "virtual-network", .against = "port " + underlay_.port});
   }
   const VxlanLink wanted{plan.segment.vni, plan.segment.group, (*underlay)->index,
@@ -67,18 +69,19 @@ Result<void> SegmentKeeper::ensure_vxlan(const std::string& name, const SegmentP
     if (now.vxlan == wanted && now.master == bridge) {
       return now.up ? Result<void>() : set_up(socket_, now.index);
     }
-    // Most of a VXLAN device cannot be changed.
+    // Most attributes of a VXLAN device cannot be changed: create it again.
     if (auto removed = remove_link(socket_, now.index); !removed) return removed;
   }
   if (auto made = add_vxlan(socket_, name, wanted, bridge); !made) return made;
   link = read_link(socket_, name);
   if (!link) return fail(link.error());
-  if (!*link) return fail(Code::io, "the device " + name + " went as soon as it was made");
+  if (!*link)
+    return fail(Code::io, "the VXLAN device " + name + " disappeared right after its creation");
   if (auto up = set_up(socket_, (*link)->index); !up) return up;
   return set_multicast_router(socket_, (*link)->index);
 }
 
-Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t bridge) {
+Result<void> OverlayManager::ensure_port(const std::string& name, std::uint32_t bridge) {
   auto port = read_link(socket_, name);
   if (!port) return fail(port.error());
   if (!*port || (*port)->master == bridge) return {};
@@ -87,13 +90,13 @@ Result<void> SegmentKeeper::ensure_port(const std::string& name, std::uint32_t b
   if (*master && !(*master)->second.ours()) {
     return fail(Code::unsupported,
                 "port " + name + " is in the bridge " + (*master)->first +
-                    ", which is not Tenet's; take it out first",
+                    ", which is not Tenet's; remove it from there first",
                 {.entry = "port " + name, .against = "bridge " + (*master)->first});
   }
   return set_master(socket_, (*port)->index, bridge);
 }
 
-Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(const Link& link) {
+Result<std::optional<std::pair<std::string, Link>>> OverlayManager::master_of(const Link& link) {
   if (link.master == 0) return std::nullopt;
   auto links = read_links(socket_);
   if (!links) return fail(links.error());
@@ -103,8 +106,8 @@ Result<std::optional<std::pair<std::string, Link>>> SegmentKeeper::master_of(con
   return *master;
 }
 
-std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
-                                         const SegmentPlan* before) {
+std::vector<Error> OverlayManager::ensure(Vnid vnid, const SegmentPlan& plan,
+                                          const SegmentPlan* before) {
   const bool same =
       before != nullptr && before->segment == plan.segment && before->snooping == plan.snooping;
   std::uint32_t bridge = 0;
@@ -119,7 +122,8 @@ std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
     if (!made) return {made.error()};
     bridge = made->index;
   }
-  // Without an overlay the VMs of this device still meet, and without one of them the others.
+  // Go on after an error: without a VXLAN device the VMs of this device still reach each other, and
+  // without one port the others.
   std::vector<Error> out;
   const auto note = [&](const Result<void>& done) {
     if (!done) out.push_back(done.error());
@@ -132,14 +136,14 @@ std::vector<Error> SegmentKeeper::ensure(Vnid vnid, const SegmentPlan& plan,
   return out;
 }
 
-Result<void> SegmentKeeper::release(Vnid vnid) {
+Result<void> OverlayManager::release(Vnid vnid) {
   auto link = read_link(socket_, vxlan_name(vnid));
   if (!link) return fail(link.error());
   if (!*link || !(*link)->ours()) return {};
   return remove_link(socket_, (*link)->index);
 }
 
-Result<void> SegmentKeeper::detach(const std::string& port) {
+Result<void> OverlayManager::detach(const std::string& port) {
   auto link = read_link(socket_, port);
   if (!link) return fail(link.error());
   if (!*link) return {};
@@ -149,7 +153,8 @@ Result<void> SegmentKeeper::detach(const std::string& port) {
   return set_master(socket_, (*link)->index, 0);
 }
 
-Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after) {
+Result<void> OverlayManager::remove(Vnid vnid, const SegmentPlan& before,
+                                    const SegmentPlan* after) {
   auto bridge = read_link(socket_, bridge_name(vnid));
   if (!bridge) return fail(bridge.error());
   if (!*bridge || !(*bridge)->ours()) return {};
@@ -165,8 +170,8 @@ Result<void> SegmentKeeper::remove(Vnid vnid, const SegmentPlan& before, const S
   return remove_link(socket_, (*bridge)->index);
 }
 
-Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
-                                  std::vector<std::string>& repaired) {
+Result<void> OverlayManager::remove_strays(const SegmentPlans& plans, const Links& links,
+                                           std::vector<std::string>& repaired) {
   std::set<std::string> wanted;
   std::map<std::string, std::string> homes;  // port -> bridge
   for (const auto& [vnid, plan] : plans) {
@@ -179,25 +184,26 @@ Result<void> SegmentKeeper::clear(const SegmentPlans& plans, const Links& links,
     if (link.ours() && link.bridge) ours[link.index] = name;
   }
   for (const auto& [name, link] : links) {
-    const bool left = link.ours() && !wanted.contains(name);
+    const bool unwanted = link.ours() && !wanted.contains(name);
     const auto bridge = ours.find(link.master);
     const auto home = homes.find(name);
-    const bool astray = !link.ours() && bridge != ours.end() &&
-                        (home == homes.end() || home->second != bridge->second);
-    if (!left && !astray) continue;
-    repaired.push_back(left ? "link " + name : "port " + name);
-    auto done = left ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
+    const bool misplaced = !link.ours() && bridge != ours.end() &&
+                           (home == homes.end() || home->second != bridge->second);
+    if (!unwanted && !misplaced) continue;
+    repaired.push_back(unwanted ? "link " + name : "port " + name);
+    auto done = unwanted ? remove_link(socket_, link.index) : set_master(socket_, link.index, 0);
     if (!done) return done;
   }
   return {};
 }
 
-Result<std::map<Vnid, Error>> SegmentKeeper::restore(const SegmentPlans& plans,
-                                                     std::vector<std::string>& repaired) {
+Result<std::map<Vnid, Error>> OverlayManager::restore(const SegmentPlans& plans,
+                                                      std::vector<std::string>& repaired) {
   auto before = read_links(socket_);
   if (!before) return fail(before.error());
-  if (auto cleared = clear(plans, *before, repaired); !cleared) return fail(cleared.error());
-  // Two networks may have exchanged their VNIDs' VNIs: first they all go, then they come.
+  if (auto cleared = remove_strays(plans, *before, repaired); !cleared)
+    return fail(cleared.error());
+  // Two networks may have exchanged their VNIs: remove all changed devices before creating any.
   for (const auto& [vnid, plan] : plans) {
     const auto link = before->find(vxlan_name(vnid));
     const bool changed = link != before->end() && link->second.vxlan &&

@@ -1,5 +1,5 @@
-// The overlay: for each network with a segment a bridge, a VXLAN device in it (RFC 7348), and the
-// ports that its VMs name.
+// The overlays: for each network with a segment a bridge that contains a VXLAN device (RFC 7348)
+// and the ports that the network's VMs name.
 #pragma once
 
 #include <map>
@@ -14,38 +14,39 @@
 
 namespace tenet::device {
 
-class SegmentKeeper {
+class OverlayManager {
  public:
-  SegmentKeeper(NetlinkSocket& socket, Underlay underlay)
+  OverlayManager(NetlinkSocket& socket, Underlay underlay)
       : socket_(socket), underlay_(std::move(underlay)) {}
 
-  // Makes what the plan says, or what is missing of it; leaves alone what it says nothing about.
-  // What `before` has is taken for made, if that is given. A port that is not there joins when it
-  // comes: call again then. Answers with all that cannot be made, each with the culprit:
-  // unsupported, policy-conflict; the rest is there.
+  // Creates the missing links of the plan and adds missing ports to the bridge; removes nothing.
+  // Links and ports of `before` are assumed to exist. A port that does not exist is skipped: call
+  // again when it appears. Returns one error for each object that cannot be created, whose witness
+  // names it; the others exist. Errors: unsupported, policy-conflict, io.
   std::vector<Error> ensure(Vnid vnid, const SegmentPlan& plan,
                             const SegmentPlan* before = nullptr);
-  // Takes away the VXLAN device of a segment that goes or changes, so that its VNI is free for
-  // another.
+  // Removes the VXLAN device of a segment that is removed or changed: its VNI becomes free for
+  // another network.
   Result<void> release(Vnid vnid);
-  // Takes the port out of whichever of our bridges it is in.
+  // Removes the port from its bridge, if that is one of Tenet's.
   Result<void> detach(const std::string& port);
-  // Takes away what `before` has and `after` has not. Errors: unsupported, io.
+  // Removes the ports and links that `before` has and `after` has not; nullptr: all of them.
+  // Errors: unsupported, io.
   Result<void> remove(Vnid vnid, const SegmentPlan& before, const SegmentPlan* after);
-  // Every link of ours as the plans say, and no others; adds what differed to `repaired`. Answers
-  // with the networks of which something cannot be made, and why; the rest is. Errors: io;
-  // unsupported, if the kernel does not let go of a link.
+  // Makes Tenet's links those of the plans, and adds the names of changed ones to `repaired`.
+  // Returns the networks with an object that cannot be created, and the first error of each.
+  // Errors: io; unsupported if the kernel refuses to remove a link.
   Result<std::map<Vnid, Error>> restore(const SegmentPlans& plans,
                                         std::vector<std::string>& repaired);
 
  private:
-  // Links of ours that no plan wants, and ports in the wrong bridge of ours.
-  Result<void> clear(const SegmentPlans& plans, const Links& links,
-                     std::vector<std::string>& repaired);
+  // Removes Tenet's links that no plan has, and ports from the wrong one of Tenet's bridges.
+  Result<void> remove_strays(const SegmentPlans& plans, const Links& links,
+                             std::vector<std::string>& repaired);
   Result<Link> ensure_bridge(const std::string& name, const SegmentPlan& plan);
   Result<void> ensure_vxlan(const std::string& name, const SegmentPlan& plan, std::uint32_t bridge);
   Result<void> ensure_port(const std::string& name, std::uint32_t bridge);
-  // The link that another is in, and its name.
+  // Name and link of the bridge that a link is in; nothing if it is in none.
   Result<std::optional<std::pair<std::string, Link>>> master_of(const Link& link);
 
   NetlinkSocket& socket_;

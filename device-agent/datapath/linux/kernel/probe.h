@@ -1,4 +1,5 @@
-// What this kernel can do, found out by asking it: each thing is made and taken away at once.
+// Finds out which intents this kernel supports: creates an object of each kind and removes it at
+// once.
 #pragma once
 
 #include "device-agent/datapath/driver.h"
@@ -7,7 +8,7 @@
 
 namespace tenet::device {
 
-// Errors: io; unsupported if the kernel has not even filters for bridged frames.
+// Errors: io; unsupported if the kernel cannot filter bridged frames at all.
 Result<Capabilities> probe(NetlinkSocket& netfilter, NetlinkSocket& route,
                            const Underlay& underlay);
 

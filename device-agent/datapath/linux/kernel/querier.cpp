@@ -11,8 +11,8 @@
 namespace tenet::device {
 namespace {
 
-// fe80::7e4e is lower than any that follows from a MAC: a VM that asks as well does not silence the
-// bridge (RFC 3810 section 7.6.2).
+// fe80::7e4e is lower than any address derived from a MAC: a VM that sends queries does not become
+// the querier instead of the bridge (RFC 3810 section 7.6.2).
 constexpr std::array<std::uint8_t, 16> kAddress{0xfe, 0x80, 0, 0, 0, 0, 0,    0,
                                                 0,    0,    0, 0, 0, 0, 0x7e, 0x4e};
 
@@ -29,17 +29,17 @@ Result<void> set_querier_address(NetlinkSocket& socket, std::uint32_t link, bool
     auto* address = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(header, sizeof(ifaddrmsg)));
     address->ifa_family = AF_INET6;
     address->ifa_prefixlen = 128;
-    // It has it at once: nobody could answer that the address is taken.
+    // Usable at once: no answer to duplicate address detection could arrive.
     address->ifa_flags = IFA_F_NODAD;
     address->ifa_index = link;
     mnl_attr_put(header, IFA_LOCAL, kAddress.size(), kAddress.data());
   });
   auto refused = socket.transact(messages);
   if (!refused) return fail(refused.error());
-  // One that is not there need not be taken away.
+  // A missing address need not be removed.
   if (wanted && !refused->empty()) {
     log::warning(
-        "a bridge that snoops has no address to ask from, so that IPv6 multicast floods",
+        "snooping bridge has no querier address, IPv6 multicast is flooded",
         {{"link", std::to_string(link)}, {"reason", std::strerror(refused->front().number)}});
   }
   return {};

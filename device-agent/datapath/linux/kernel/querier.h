@@ -1,4 +1,4 @@
-// The address from which a bridge asks who has joined a group of IPv6.
+// The address from which a bridge sends MLD queries.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +8,10 @@
 
 namespace tenet::device {
 
-// MLD asks from a link-local address (RFC 3810 section 5.1.14), and the kernel's bridge floods all
-// multicast of IPv6 while it has none. Nobody reaches the device by it, see nft::stack_frame(), and
-// what the bridge asks stays on the device, so that all bridges may have the same one.
-// A link without IPv6 gets none, and floods. Errors: io.
+// MLD queries have a link-local source (RFC 3810 section 5.1.14); without one the kernel's bridge
+// floods all IPv6 multicast. All bridges have the same address: queries do not leave the device,
+// and the device accepts no packet to it, see nft::inet_base(). `wanted`: add or remove the
+// address. A link without IPv6 gets none, which is logged. Errors: io.
 Result<void> set_querier_address(NetlinkSocket& socket, std::uint32_t link, bool wanted);
 
 }  // namespace tenet::device

@@ -14,10 +14,10 @@ namespace tenet::device {
 namespace {
 
 constexpr std::uint32_t kHandle = nft::kQueueHandle << 16;
-constexpr std::uint32_t kTop = kHandle | 0x100;  // the class above the eight
+constexpr std::uint32_t kParentClass = kHandle | 0x100;  // the parent of the eight classes
 constexpr std::uint32_t kClasses = 8;
 
-// The kernel's clock for queues: 64 ns a tick.
+// The kernel's clock for qdiscs has ticks of 64 ns (PSCHED_SHIFT is 6).
 constexpr double kTicksPerSecond = 1e9 / 64;
 
 struct Class {
@@ -25,15 +25,15 @@ struct Class {
   std::uint32_t parent = 0;
   std::uint64_t rate = 0;  // bytes per second
   std::uint64_t ceil = 0;
-  std::uint32_t priority = 0;  // 0 goes first
+  std::uint32_t priority = 0;  // 0 is served first
   bool operator==(const Class&) const = default;
 };
 
 std::vector<Class> wanted_classes(const BitRate& rate) {
   const std::uint64_t bytes = std::max<std::uint64_t>(rate.bits_per_second() / 8, kClasses);
-  std::vector<Class> out{{kTop, kHandle, bytes, bytes, 0}};
+  std::vector<Class> out{{kParentClass, kHandle, bytes, bytes, 0}};
   for (std::uint8_t i = 0; i < kClasses; ++i) {
-    out.push_back({nft::class_id(i), kTop, bytes / kClasses, bytes, kClasses - 1 - i});
+    out.push_back({nft::class_id(i), kParentClass, bytes / kClasses, bytes, kClasses - 1 - i});
   }
   return out;
 }
@@ -57,7 +57,7 @@ NetlinkMessages message(std::uint16_t type, std::uint16_t flags, std::uint32_t p
   return out;
 }
 
-// Calls `use` with each attribute of a message about that port.
+// Calls `use` with the attributes of a message, if it is about that port.
 template <class Use>
 void read_message(const nlmsghdr* header, std::uint32_t port, Use use) {
   const auto* tc = static_cast<const tcmsg*>(mnl_nlmsg_get_payload(header));
@@ -95,7 +95,7 @@ std::optional<Class> read_class(const tcmsg& tc, const nlattr* options) {
   };
   return Class{tc.tcm_handle, tc.tcm_parent == TC_H_ROOT ? kHandle : tc.tcm_parent,
                wide(TCA_HTB_RATE64, htb.rate.rate), wide(TCA_HTB_CEIL64, htb.ceil.rate),
-               tc.tcm_handle == kTop ? 0 : htb.prio};
+               tc.tcm_handle == kParentClass ? 0 : htb.prio};
 }
 
 Result<std::vector<Class>> read_classes(NetlinkSocket& socket, std::uint32_t port) {
@@ -113,14 +113,14 @@ Result<std::vector<Class>> read_classes(NetlinkSocket& socket, std::uint32_t por
   return out;
 }
 
-// The root queue that somebody chose: kind and handle. The kernel's own choice has handle 0.
-struct RootQueue {
+// The root qdisc of a port. The kernel's default has handle 0.
+struct RootQdisc {
   std::string kind;
   std::uint32_t handle = 0;
 };
 
-Result<RootQueue> read_root(NetlinkSocket& socket, std::uint32_t port) {
-  RootQueue out;
+Result<RootQdisc> read_root(NetlinkSocket& socket, std::uint32_t port) {
+  RootQdisc out;
   auto read = socket.dump(
       message(RTM_GETQDISC, NLM_F_DUMP, port, 0, 0, [](nlmsghdr*) {}), [&](const nlmsghdr* header) {
         read_message(header, port, [&](const tcmsg& tc, std::string_view kind, const nlattr*) {
@@ -138,7 +138,7 @@ tc_ratespec narrow(std::uint64_t bytes) {
   return out;
 }
 
-// How long the burst of 10 ms, and of one frame of 64 KiB, takes at that rate.
+// The time in ticks that a burst takes at that rate: 10 ms of traffic and one frame of 64 KiB.
 std::uint32_t burst_ticks(std::uint64_t bytes) {
   const double seconds = 0.01 + 65536.0 / static_cast<double>(bytes);
   return static_cast<std::uint32_t>(std::min(seconds * kTicksPerSecond, 4e9));
@@ -164,7 +164,7 @@ NetlinkMessages class_message(std::uint32_t port, const Class& c) {
       });
 }
 
-NetlinkMessages queue_message(std::uint32_t port) {
+NetlinkMessages qdisc_message(std::uint32_t port) {
   return message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, port, kHandle, TC_H_ROOT,
                  [](nlmsghdr* header) {
                    mnl_attr_put_strz(header, TCA_KIND, "htb");
@@ -182,7 +182,7 @@ Result<void> send(NetlinkSocket& socket, const NetlinkMessages& messages, const 
   auto refused = socket.transact(messages);
   if (!refused) return fail(refused.error());
   if (refused->empty()) return {};
-  return fail(Code::unsupported, "the kernel refuses the queue of port " + port + ": " +
+  return fail(Code::unsupported, "the kernel refuses the qdisc of port " + port + ": " +
                                      std::strerror(refused->front().number));
 }
 
@@ -194,7 +194,7 @@ Result<bool> ensure_queue(NetlinkSocket& socket, std::uint32_t port, const Queue
   if (!root) return fail(root.error());
   const bool there = root->handle == kHandle && root->kind == "htb";
   if (root->handle != 0 && !there) {
-    return fail(Code::unsupported, "port " + options.port + " has a queue " + root->kind +
+    return fail(Code::unsupported, "port " + options.port + " has the qdisc " + root->kind +
                                        " that is not Tenet's; remove it, or the port from "
                                        "datapath.queue");
   }
@@ -205,7 +205,7 @@ Result<bool> ensure_queue(NetlinkSocket& socket, std::uint32_t port, const Queue
     std::sort(sorted.begin(), sorted.end(),
               [](const Class& a, const Class& b) { return a.handle < b.handle; });
     if (*now == sorted) return false;
-  } else if (auto made = send(socket, queue_message(port), options.port); !made) {
+  } else if (auto made = send(socket, qdisc_message(port), options.port); !made) {
     return fail(made.error());
   }
   for (const Class& c : wanted) {

@@ -1,5 +1,5 @@
-// Egress queues by class: HTB (tc-htb(8)) with eight classes, the higher first. Each has an eighth
-// of the rate for sure, and all of it while the others rest.
+// Egress queues by class: HTB (tc-htb(8)) with eight classes, of which the higher is served first.
+// Each class has an eighth of the rate guaranteed, and may use all of it while the others are idle.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace tenet::device {
 
-// Whether something had to be made. Errors: unsupported if the port has a queue that is not
-// Tenet's, or the kernel refuses; io.
+// `port`: interface index. True if the qdisc or a class was created or changed. Errors: unsupported
+// if the port has a root qdisc that is not Tenet's, or the kernel refuses; io.
 Result<bool> ensure_queue(NetlinkSocket& socket, std::uint32_t port, const QueueOptions& options);
 
 }  // namespace tenet::device

@@ -1,6 +1,6 @@
-// What a rule of nftables is made of, as values: the kernel's own expressions (linux/netfilter/
-// nf_tables.h), no more of them than we use. What we want and what the kernel says it has are the
-// same type, so that comparing them is ==.
+// The expressions of nftables rules as values: those of the kernel (linux/netfilter/nf_tables.h)
+// that Tenet uses. Wanted rules and rules read from the kernel have the same type, and are compared
+// with ==.
 #pragma once
 
 #include <cstdint>
@@ -12,159 +12,159 @@
 
 namespace tenet::device::nft {
 
-// Bytes as they stand in a packet or in a set's key.
+// Bytes as they are in a packet or in the key of a set.
 using Bytes = std::string;
 
-// Registers, by their first of sixteen 32-bit words. A value takes as many words as it needs.
-using Slot = std::uint8_t;
+// The first of the sixteen 32-bit registers, 0 to 15, that hold a value. A value takes as many as
+// it needs.
+using Register = std::uint8_t;
 
 enum class Header : std::uint8_t { link, network, transport };
 
-// Loads bytes of the packet. A packet that has no such header does not match the rule.
-struct Load {
+// Loads bytes of the packet. A packet without that header does not match the rule.
+struct LoadPayload {
   Header header = Header::link;
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
-  bool operator==(const Load&) const = default;
+  Register reg = 0;
+  bool operator==(const LoadPayload&) const = default;
 };
 
-// Writes bytes into the network header, and mends its checksum if it has one.
-struct Write {
+// Writes bytes into the network header, and updates its checksum if it has one.
+struct SetPayload {
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
-  std::optional<std::uint16_t> checksum = std::nullopt;  // its offset
-  bool operator==(const Write&) const = default;
+  Register reg = 0;
+  std::optional<std::uint16_t> checksum = std::nullopt;  // offset of the checksum
+  bool operator==(const SetPayload&) const = default;
 };
 
 enum class MetaKey : std::uint8_t {
-  in_port,
-  out_port,
-  in_group,  // of links, see ip-link(8)
-  ethertype,
-  protocol,
+  iifname,
+  oifname,
+  iifgroup,   // link group, see ip-link(8)
+  ethertype,  // nft's "meta protocol"
+  l4proto,
   priority,
   mark
 };
 
 struct LoadMeta {
-  MetaKey key = MetaKey::in_port;
-  Slot slot = 0;
+  MetaKey key = MetaKey::iifname;
+  Register reg = 0;
   bool operator==(const LoadMeta&) const = default;
 };
 
 // Loads bytes of an IPv6 extension header. A packet without it does not match the rule.
-struct LoadExtension {
+struct LoadExthdr {
   std::uint8_t type = 0;
   std::uint16_t offset = 0;
   std::uint16_t length = 0;
-  Slot slot = 0;
-  bool operator==(const LoadExtension&) const = default;
+  Register reg = 0;
+  bool operator==(const LoadExthdr&) const = default;
 };
 
 struct SetMeta {
   MetaKey key = MetaKey::priority;
-  Slot slot = 0;
+  Register reg = 0;
   bool operator==(const SetMeta&) const = default;
 };
 
-// Goes on only if the bytes are, or are not, these.
-struct Compare {
-  Slot slot = 0;
+// Matches if the bytes are equal, or not equal, to the value.
+struct Cmp {
+  Register reg = 0;
   Bytes value;
   bool equal = true;
-  bool operator==(const Compare&) const = default;
+  bool operator==(const Cmp&) const = default;
 };
 
-// Goes on only if the bytes are in that range.
-struct Between {
-  Slot slot = 0;
+// Matches if the bytes are in the range, both ends included.
+struct Range {
+  Register reg = 0;
   Bytes first;
   Bytes last;
-  bool operator==(const Between&) const = default;
+  bool operator==(const Range&) const = default;
 };
 
-// (value & mask) ^ flip, in place.
+// value = (value & mask) ^ xor_.
 struct Bitwise {
-  Slot slot = 0;
+  Register reg = 0;
   Bytes mask;
-  Bytes flip;
+  Bytes xor_;
   bool operator==(const Bitwise&) const = default;
 };
 
-struct Constant {
-  Slot slot = 0;
+struct Immediate {
+  Register reg = 0;
   Bytes value;
-  bool operator==(const Constant&) const = default;
+  bool operator==(const Immediate&) const = default;
 };
 
-enum class VerdictCode : std::int8_t { drop, accept, jump, go_to, back };
+enum class VerdictCode : std::int8_t { drop, accept, jump, goto_, return_ };
 
 struct Verdict {
   VerdictCode code = VerdictCode::drop;
-  std::string chain = {};  // of jump and go_to
+  std::string chain = {};  // of jump and goto_
   bool operator==(const Verdict&) const = default;
 };
 
-// Goes on only if the key is, or is not, in the set. A map's value goes to `result`; a verdict map
-// decides at once.
+// Matches if the key is in the set or, with `invert`, if it is not. The value of a map is loaded
+// into `result`; the verdict of a verdict map is executed.
 struct Lookup {
   std::string set;
-  Slot key = 0;
-  std::optional<Slot> result = std::nullopt;
+  Register key = 0;
+  std::optional<Register> result = std::nullopt;
   bool verdict = false;
-  bool absent = false;
+  bool invert = false;
   bool operator==(const Lookup&) const = default;
 };
 
-// More than that many bytes per second. The bucket holds what one second brings, and `burst`.
+// Matches what exceeds the rate. The token bucket holds the bytes of one second, and `burst` bytes.
 struct Limit {
   std::uint64_t bytes_per_second = 0;
   std::uint32_t burst = 0;
   bool operator==(const Limit&) const = default;
 };
 
-enum class UpdateKind : std::uint8_t { add, update, remove };
+enum class DynsetOp : std::uint8_t { add, update, remove };
 
-// Puts a key into a dynamic set, or takes it out. With a limit, each key has its own bucket, and
-// the rule goes on only if it is exceeded.
-struct Update {
-  UpdateKind kind = UpdateKind::update;
+// Adds a key to a dynamic set, or removes it. With `limit`, each key has its own token bucket, and
+// the rule matches only if the limit is exceeded.
+struct Dynset {
+  DynsetOp op = DynsetOp::update;
   std::string set;
-  Slot key = 0;
-  std::optional<Slot> value = std::nullopt;
+  Register key = 0;
+  std::optional<Register> value = std::nullopt;
   std::uint64_t timeout_ms = 0;
-  std::optional<Limit> over = std::nullopt;
-  bool operator==(const Update&) const = default;
+  std::optional<Limit> limit = std::nullopt;
+  bool operator==(const Dynset&) const = default;
 };
 
-// A copy goes out on the port whose index is in the slot.
-struct Duplicate {
-  Slot slot = 0;
-  bool operator==(const Duplicate&) const = default;
+// Sends a copy out of the port whose interface index is in the register.
+struct Dup {
+  Register reg = 0;
+  bool operator==(const Dup&) const = default;
 };
 
-// Userspace decides. `bypass`: accept while nobody listens.
+// Passes the packet to userspace (NFQUEUE). `bypass`: accept if no program listens.
 struct Queue {
   std::uint16_t number = 0;
   bool bypass = false;
   bool operator==(const Queue&) const = default;
 };
 
-// Something in the kernel that we never write.
-struct Foreign {
+// An expression that Tenet never writes, and which so differs from everything wanted.
+struct Unknown {
   std::string name;
-  bool operator==(const Foreign&) const = default;
+  bool operator==(const Unknown&) const = default;
 };
 
-using Expression =
-    std::variant<Load, Write, LoadMeta, LoadExtension, SetMeta, Compare, Between, Bitwise, Constant,
-                 Verdict, Lookup, Update, Duplicate, Queue, Foreign>;
+using Expression = std::variant<LoadPayload, SetPayload, LoadMeta, LoadExthdr, SetMeta, Cmp, Range,
+                                Bitwise, Immediate, Verdict, Lookup, Dynset, Dup, Queue, Unknown>;
 
 struct Rule {
   std::vector<Expression> expressions;
-  std::string comment = {};  // for those who read `nft list ruleset`; at most 127 bytes
+  std::string comment = {};  // shown by `nft list ruleset`; at most 127 bytes
   bool operator==(const Rule&) const = default;
 };
 

@@ -6,28 +6,28 @@
 
 namespace tenet::device::nft {
 
-Parts::Parts(const DatapathState& wanted, const Layout& layout)
+LoadChunks::LoadChunks(const DatapathState& wanted, const PortMap& port_map)
     : wanted_(wanted),
-      ports_(layout.ports()),
+      ports_(port_map.ports()),
       network_(wanted.networks.begin()),
       member_(wanted.members.begin()) {}
 
-bool Parts::done() const {
+bool LoadChunks::done() const {
   return network_ == wanted_.networks.end() && member_ == wanted_.members.end();
 }
 
-Table Parts::next(std::size_t least) {
+Table LoadChunks::next(std::size_t min_size) {
   Table out;
   std::size_t size = 0;
   const auto add = [&](Table part) {
     size += rule_count(part) + element_count(part);
     out.add(std::move(part));
   };
-  while (size < least && network_ != wanted_.networks.end()) {
+  while (size < min_size && network_ != wanted_.networks.end()) {
     add(network_part(network_->first, network_->second));
     ++network_;
   }
-  while (size < least && member_ != wanted_.members.end()) {
+  while (size < min_size && member_ != wanted_.members.end()) {
     const auto& [key, vm] = *member_;
     add(member_part(key.vnid, *vm));
     if (const auto port = ports_.extract(vm->port.str())) add(port_part(port.mapped(), port.key()));

@@ -1,6 +1,5 @@
-// What the bridge table holds of networks and VMs, in parts that the kernel can take one after the
-// other: networks, and then VMs one by one with their ports, as associations would have brought
-// them.
+// The networks and VMs of the bridge table in chunks that the kernel can commit one after the
+// other: first networks, then VMs one by one with their ports, as associations would add them.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +13,23 @@
 
 namespace tenet::device::nft {
 
-class Parts {
+// Rules and elements that are committed together with the tables themselves if the kernel has none
+// of them. The rest follows in further chunks. Until a VM's chunk is committed, its frames at a
+// guarded port are dropped by the guard; at other ports they pass as if there was no table yet.
+inline constexpr std::size_t kFirstChunk = 4096;
+
+class LoadChunks {
  public:
-  // Of `wanted`, which outlives this, and whose layout that is.
-  Parts(const DatapathState& wanted, const Layout& layout);
+  // `wanted` must outlive this object; `port_map` is the one of `wanted`.
+  LoadChunks(const DatapathState& wanted, const PortMap& port_map);
 
   bool done() const;
-  // At least so many rules and elements, or all that is left.
-  Table next(std::size_t least);
+  // The next chunk: at least `min_size` rules and elements, or all that remain.
+  Table next(std::size_t min_size);
 
  private:
   const DatapathState& wanted_;
-  std::map<std::string, Vnid> ports_;  // still to come, with the first VM that names them
+  std::map<std::string, Vnid> ports_;  // not yet loaded; each comes with its first VM
   std::map<Vnid, std::vector<Intent>>::const_iterator network_;
   std::map<MemberKey, VmPtr>::const_iterator member_;
 };

@@ -1,4 +1,4 @@
-// What the overlay of one network is to be: its segment, and the ports that its VMs name.
+// The wanted overlay of one network: its VXLAN segment, and the ports that its VMs name.
 #pragma once
 
 #include <map>
@@ -12,7 +12,7 @@ namespace tenet::device {
 
 struct SegmentPlan {
   Segment segment;
-  bool snooping = false;  // IGMP and MLD
+  bool snooping = false;  // IGMP and MLD (RFC 4541)
   std::set<std::string> ports;
   bool operator==(const SegmentPlan&) const = default;
 };

@@ -3,19 +3,20 @@
 #include <algorithm>
 
 #include "common/core/text.h"
+#include "device-agent/datapath/linux/program/port_names.h"
 #include "device-agent/datapath/linux/program/program.h"
 
 namespace tenet::device {
 
-Layout::Layout(const DatapathState& state) {
+PortMap::PortMap(const DatapathState& state) {
   for (const auto& [vnid, intents] : state.networks) set_network(vnid, intents);
-  for (const auto& [key, vm] : state.members) count(key.vnid, *vm, true);
+  for (const auto& [key, vm] : state.members) count_vm(key.vnid, *vm, true);
 }
 
-void Layout::apply(const DatapathDelta& delta) {
-  // VMs may stay behind their network for a moment, but not come before it.
+void PortMap::apply(const DatapathDelta& delta) {
+  // VMs leave before their network is removed, and join after it is added.
   for (const auto& [key, change] : delta.members) {
-    if (change.before) count(key.vnid, *change.before, false);
+    if (change.before) count_vm(key.vnid, *change.before, false);
   }
   for (const auto& [vnid, change] : delta.networks) {
     erase_sensor(vnid);
@@ -26,19 +27,19 @@ void Layout::apply(const DatapathDelta& delta) {
     }
   }
   for (const auto& [key, change] : delta.members) {
-    if (change.after) count(key.vnid, *change.after, true);
+    if (change.after) count_vm(key.vnid, *change.after, true);
   }
 }
 
-// Before the network's intents change: it counts as mirroring no more.
-void Layout::erase_sensor(Vnid vnid) {
+// Called before the network's intents change: removes it from the count of mirroring networks.
+void PortMap::erase_sensor(Vnid vnid) {
   const auto old = networks_.find(vnid);
   if (old == networks_.end() || old->second.sensor.empty()) return;
   old->second.sensor.clear();
   --mirroring_;
 }
 
-void Layout::set_network(Vnid vnid, const std::vector<Intent>& intents) {
+void PortMap::set_network(Vnid vnid, const std::vector<Intent>& intents) {
   Network& network = networks_[vnid];
   const Segment* segment = find_intent<Segment>(intents);
   network.segment = segment == nullptr ? std::nullopt : std::optional(*segment);
@@ -49,10 +50,10 @@ void Layout::set_network(Vnid vnid, const std::vector<Intent>& intents) {
   ++mirroring_;
 }
 
-void Layout::count(Vnid vnid, const Vm& vm, bool present) {
+void PortMap::count_vm(Vnid vnid, const Vm& vm, bool present) {
   Network& network = networks_[vnid];
   if (vm.port.empty()) {
-    network.unplaced += present ? 1 : -1;
+    network.vms_without_port += present ? 1 : -1;
     return;
   }
   auto& users = ports_[vm.port];
@@ -67,8 +68,8 @@ void Layout::count(Vnid vnid, const Vm& vm, bool present) {
   if (users.empty()) ports_.erase(vm.port);
 }
 
-std::vector<DriverRefusal> Layout::refusals(const DatapathDelta& delta,
-                                            const std::vector<std::string>& guarded) const {
+std::vector<DriverRefusal> PortMap::refusals(const DatapathDelta& delta,
+                                             const std::vector<std::string>& guarded) const {
   std::vector<DriverRefusal> out;
   for (const auto& [vnid, change] : delta.networks) {
     if (change.after) refuse(vnid, *change.after, out);
@@ -79,39 +80,39 @@ std::vector<DriverRefusal> Layout::refusals(const DatapathDelta& delta,
   return out;
 }
 
-std::vector<DriverRefusal> Layout::refusals(const DatapathState& state,
-                                            const std::vector<std::string>& guarded) const {
+std::vector<DriverRefusal> PortMap::refusals(const DatapathState& state,
+                                             const std::vector<std::string>& guarded) const {
   std::vector<DriverRefusal> out;
   for (const auto& [vnid, intents] : state.networks) refuse(vnid, intents, out);
   for (const auto& [key, vm] : state.members) refuse(key, *vm, guarded, out);
   return out;
 }
 
-void Layout::refuse(Vnid vnid, const std::vector<Intent>& intents,
-                    std::vector<DriverRefusal>& out) const {
+void PortMap::refuse(Vnid vnid, const std::vector<Intent>& intents,
+                     std::vector<DriverRefusal>& out) const {
   const auto refuse = [&](std::string text, Witness witness) {
     out.push_back({vnid, {Code::unsupported, std::move(text), std::move(witness)}});
   };
   if (auto error = nft::expressible(intents)) out.push_back({vnid, *error});
   const Network& network = networks_.at(vnid);
   if (network.snooping && !network.segment) {
-    refuse("igmp-snooping needs virtual-network here: only a bridge of Tenet's own can snoop",
+    refuse("igmp-snooping needs virtual-network on this device: only Tenet's own bridges can snoop",
            {.entry = "igmp-snooping"});
   }
   if (!network.sensor.empty() && !nft::is_port_name(network.sensor)) {
-    refuse("the sensor " + network.sensor + " can be no port of this device: names have " +
+    refuse("the sensor " + network.sensor + " is not a valid port name; port names are " +
                std::string(nft::kPortNameForm),
            {.entry = "intrusion-detection"});
   }
-  if (!network.sensor.empty() && network.unplaced > 0) {
-    refuse("intrusion-detection copies what passes a port, and " + counted(network.unplaced, "VM") +
-               " of VNID " + vnid.text() + " name none",
+  if (!network.sensor.empty() && network.vms_without_port > 0) {
+    refuse("intrusion-detection copies the traffic of ports, and VNID " + vnid.text() + " has " +
+               counted(network.vms_without_port, "VM") + " without a port",
            {.entry = "intrusion-detection"});
   }
 }
 
-void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::string>& guarded,
-                    std::vector<DriverRefusal>& out) const {
+void PortMap::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::string>& guarded,
+                     std::vector<DriverRefusal>& out) const {
   const std::string& port = vm.port;
   const auto refuse = [&](Code code, std::string text, std::string against) {
     const std::string entry = "vm " + tenet::text(key) + (port.empty() ? "" : " port " + port);
@@ -121,20 +122,20 @@ void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::s
     if (networks_.at(key.vnid).sensor.empty()) return;
     refuse(Code::unsupported,
            "intrusion-detection of VNID " + key.vnid.text() +
-               " copies what passes a port: name the port of VM " + key.vm,
+               " copies the traffic of ports; name the port of VM " + key.vm,
            "intrusion-detection");
     return;
   }
   if (!nft::is_port_name(port)) {
     refuse(Code::unsupported,
-           "port " + port + " can be none of this device: names have " +
+           "port " + port + " is not a valid port name; port names are " +
                std::string(nft::kPortNameForm),
            "");
     return;
   }
   if (!nft::is_guarded(guarded, port)) {
     refuse(Code::unsupported,
-           "port " + port + " is not guarded by this device; VMs may be on: " +
+           "port " + port + " is not guarded by this device; VMs may use: " +
                (guarded.empty() ? "no port, see datapath.guarded-ports" : join(guarded, ", ")),
            "");
     return;
@@ -149,24 +150,24 @@ void Layout::refuse(const MemberKey& key, const Vm& vm, const std::vector<std::s
   }
 }
 
-std::optional<Vnid> Layout::owner(const std::string& port) const {
+std::optional<Vnid> PortMap::owner(const std::string& port) const {
   const auto users = ports_.find(port);
   if (users == ports_.end()) return std::nullopt;
   return users->second.begin()->first;
 }
 
-std::optional<SegmentPlan> Layout::plan(Vnid vnid) const {
+std::optional<SegmentPlan> PortMap::plan(Vnid vnid) const {
   const auto network = networks_.find(vnid);
   if (network == networks_.end() || !network->second.segment) return std::nullopt;
   return SegmentPlan{*network->second.segment, network->second.snooping, network->second.ports};
 }
 
-bool Layout::has_segment(Vnid vnid) const {
+bool PortMap::has_segment(Vnid vnid) const {
   const auto network = networks_.find(vnid);
   return network != networks_.end() && network->second.segment;
 }
 
-SegmentPlans Layout::plans() const {
+SegmentPlans PortMap::plans() const {
   SegmentPlans out;
   for (const auto& [vnid, network] : networks_) {
     if (auto plan = this->plan(vnid)) out.emplace(vnid, *std::move(plan));
@@ -174,7 +175,7 @@ SegmentPlans Layout::plans() const {
   return out;
 }
 
-std::map<std::string, std::string> Layout::mirrored() const {
+std::map<std::string, std::string> PortMap::mirrored_ports() const {
   std::map<std::string, std::string> out;
   for (const auto& [vnid, network] : networks_) {
     if (network.sensor.empty()) continue;
@@ -183,7 +184,7 @@ std::map<std::string, std::string> Layout::mirrored() const {
   return out;
 }
 
-std::map<Vnid, std::string> Layout::sensors() const {
+std::map<Vnid, std::string> PortMap::sensors() const {
   std::map<Vnid, std::string> out;
   for (const auto& [vnid, network] : networks_) {
     if (!network.sensor.empty()) out[vnid] = network.sensor;
@@ -191,23 +192,23 @@ std::map<Vnid, std::string> Layout::sensors() const {
   return out;
 }
 
-std::string Layout::sensor(Vnid vnid) const {
+std::string PortMap::sensor(Vnid vnid) const {
   const auto network = networks_.find(vnid);
   return network == networks_.end() ? "" : network->second.sensor;
 }
 
-bool Layout::is_sensor(const std::string& port) const {
+bool PortMap::is_sensor(const std::string& port) const {
   return mirroring_ != 0 && std::any_of(networks_.begin(), networks_.end(),
                                         [&](const auto& n) { return n.second.sensor == port; });
 }
 
-std::map<std::string, Vnid> Layout::ports() const {
+std::map<std::string, Vnid> PortMap::ports() const {
   std::map<std::string, Vnid> out;
   for (const auto& [port, users] : ports_) out[port] = users.begin()->first;
   return out;
 }
 
-std::set<Vnid> touched(const DatapathDelta& delta) {
+std::set<Vnid> affected_vnids(const DatapathDelta& delta) {
   std::set<Vnid> out;
   for (const auto& [vnid, change] : delta.networks) out.insert(vnid);
   for (const auto& [key, change] : delta.members) out.insert(key.vnid);

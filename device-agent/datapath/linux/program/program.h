@@ -1,16 +1,17 @@
-// Intents and VMs as nftables: pure. One table of family bridge:
+// Renders intents and VMs as nftables tables. Pure. The main table is of family bridge:
 //
-//   prerouting     source port and MAC -> VNID -> admit-VNID: source guard, limit, marks. Whoever
-//                  is at a guarded port and no associated VM ends here (law 10).
-//   forward        source -> from-VNID and destination -> to-VNID in one pass, so that no packet
-//   input, output  sees half of a change.
+//   prerouting     port and source MAC -> VNID -> admit-VNID: source guard, rate limit, marks. A
+//                  frame from a guarded port that is not an associated VM's is dropped (law 10).
+//   forward        source -> from-VNID and destination -> to-VNID in one pass: a packet never sees
+//                  half of a change.
+//   input, output  the same for what a bridge of the device receives or sends itself.
 //
-// Beside it stand three small tables: inet and arp keep tenants away from the device's own
-// addresses, netdev guards and copies port by port.
+// Three small tables stand beside it: inet and arp keep tenants away from the device's own
+// addresses; netdev guards and mirrors single ports.
 //
-// A VM is an element or two of maps MAC -> VNID, whatever its policy; a policy is four chains,
-// whatever its VMs. The maps lead to numbers and not to chains, since the kernel checks every
-// element of a verdict map again with each element that it gains.
+// A VM is one or two elements of maps from MAC to VNID, whatever its policy. A policy is four
+// chains, whatever the number of its VMs. The maps hold numbers, not verdicts, because the kernel
+// validates all elements of a verdict map again with each element that is added.
 #pragma once
 
 #include <optional>
@@ -25,58 +26,42 @@
 
 namespace tenet::device::nft {
 
-// Ours, and no others.
+// Tenet's tables. It changes no others.
 const TableName& bridge_table();
-const TableName& stack_table();
+const TableName& inet_table();
 const TableName& arp_table();
-const TableName& port_table();
+const TableName& netdev_table();
 
-// The bridge of a VNID and its VXLAN device: at most 15 characters, as the kernel wants.
-inline constexpr std::string_view kBridgePrefix = "tb-";
-inline constexpr std::string_view kVxlanPrefix = "tx-";
+// The tables before any network: sets, base chains and guards. `guarded`: exact port names, or a
+// prefix and an asterisk.
+Table bridge_base(const std::vector<std::string>& guarded);
+// Keep tenants away from the device's own addresses: the device itself accepts nothing from a
+// guarded port or from the bridge of a network.
+Table inet_base(const std::vector<std::string>& guarded);
+Table arp_base(const std::vector<std::string>& guarded);
 
-// Links that we make are of this group (ip link show group 32334), from the moment that they exist.
-inline constexpr std::uint32_t kLinkGroup = 0x7e4e;
-
-// Sets, base chains and guards, before any network. `guarded`: exact names of ports, or a prefix
-// and an asterisk.
-Table frame(const std::vector<std::string>& guarded);
-// What an interface can be called (IFNAMSIZ, and what dev_valid_name() of the kernel takes of an
-// identifier).
-inline constexpr std::string_view kPortNameForm = "1 to 15 of A-Z a-z 0-9 . _ -";
-bool is_port_name(std::string_view text);
-bool is_guarded(const std::vector<std::string>& guarded, std::string_view port);
-
-// One network. Precondition: expressible() finds nothing.
+// What each object adds to the base tables.
+// One network, in the bridge table. Precondition: expressible() returns no error.
 Table network_part(Vnid vnid, const std::vector<Intent>& intents);
-// One associated VM.
+// One associated VM, in the bridge table.
 Table member_part(Vnid vnid, const Vm& vm);
-// One port that VMs of the network name.
+// One port that VMs of the network name, in the bridge table.
 Table port_part(Vnid vnid, const std::string& port);
-// What keeps the device's own addresses out of the tenants' reach: nothing that comes from a
-// guarded port, or from a network's bridge, is for the device itself.
-Table stack_frame(const std::vector<std::string>& guarded);
-Table arp_frame(const std::vector<std::string>& guarded);
-// A guarded port that is there: frames for the neighbouring bridge (LLDP, STP) end here, since the
-// kernel's bridge learns from them without asking anybody.
+// An existing guarded port, in the netdev table: drops link-local control frames (LLDP, STP), from
+// which the kernel's bridge learns addresses without consulting any bridge chain.
 Table guard_part(const std::string& port);
-// Copies of what passes that port to the sensor with that index.
+// Copies all frames of a port, both ways, to the sensor port with that interface index. In the
+// netdev table.
 Table mirror_part(const std::string& port, std::uint32_t sensor);
 
-// unsupported for what no rule of the kernel can say, a rate for example.
+// Code::unsupported if a rule of the kernel cannot hold one of the intents, for example its rate.
 std::optional<Error> expressible(const std::vector<Intent>& intents);
 
-// The VNID that a chain of ours belongs to.
+// The VNID of the network that a chain belongs to; nothing for base chains and guards.
 std::optional<Vnid> chain_vnid(std::string_view chain);
 
-inline constexpr std::string_view kLeases = "leases";
-// The key of an address that was leased to a VM begins with this.
-Bytes lease_prefix(const Mac& mac);
-Bytes lease_prefix(const Element& lease);
-Bytes lease_key(const Mac& mac, const IpAddress& address);
-IpAddress leased_address(const Bytes& key);
-
-// How the class of a packet is written into its priority, for a queue with that handle.
+// The traffic class of a packet in skb->priority: major number of the HTB qdisc, minor number of
+// its class (tc(8)). `priority`: 0 to 7.
 inline constexpr std::uint32_t kQueueHandle = 0x7e4e;
 inline std::uint32_t class_id(std::uint8_t priority) {
   return (kQueueHandle << 16) | (priority + 1U);

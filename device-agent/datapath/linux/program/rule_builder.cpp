@@ -6,7 +6,7 @@
 namespace tenet::device::nft {
 namespace {
 
-constexpr std::size_t kPortName = 16;  // IFNAMSIZ
+constexpr std::size_t kIfnameSize = 16;  // IFNAMSIZ
 
 template <class Array>
 Bytes bytes_of(const Array& array, std::size_t count) {
@@ -28,20 +28,20 @@ Bytes big_endian(std::uint16_t value) {
   return {static_cast<char>(value >> 8), static_cast<char>(value)};
 }
 
-Bytes host_number(std::uint32_t value) {
+Bytes host_order(std::uint32_t value) {
   Bytes out(sizeof value, '\0');
   std::memcpy(out.data(), &value, sizeof value);
   return out;
 }
 
-Bytes host_number64(std::uint64_t value) {
+Bytes host_order64(std::uint64_t value) {
   Bytes out(sizeof value, '\0');
   std::memcpy(out.data(), &value, sizeof value);
   return out;
 }
 
-Bytes network_number(Vnid vnid) {
-  return host_number(vnid.id() << 8 | vnid.version());
+Bytes vnid_mark(Vnid vnid) {
+  return host_order(vnid.id() << 8 | vnid.version());
 }
 
 Bytes address_bytes(const IpAddress& address) {
@@ -57,9 +57,9 @@ Bytes padded(Bytes bytes) {
   return bytes;
 }
 
-Bytes port_bytes(std::string_view port) {
-  Bytes out(port.substr(0, kPortName));
-  out.resize(kPortName, '\0');
+Bytes ifname_bytes(std::string_view port) {
+  Bytes out(port.substr(0, kIfnameSize));
+  out.resize(kIfnameSize, '\0');
   return out;
 }
 
@@ -68,55 +68,55 @@ RuleBuilder& RuleBuilder::add(Expression expression) {
   return *this;
 }
 
-RuleBuilder& RuleBuilder::load(Load field, Slot slot) {
-  field.slot = slot;
+RuleBuilder& RuleBuilder::load(LoadPayload field, Register reg) {
+  field.reg = reg;
   if (field.header == Header::transport && !has_transport_) {
-    // Fragments after the first have no such header, and must not match by their data. The kernel
-    // sees that when it loads three bytes, but takes a short cut for one, two and four.
+    // Fragments after the first have no transport header, and their data must not match. The kernel
+    // checks this for a load of three bytes, but not in its fast path for one, two and four bytes.
     has_transport_ = true;
-    add(Load{Header::transport, 0, 3, slot});
+    add(LoadPayload{Header::transport, 0, 3, reg});
   }
   return add(field);
 }
 
-RuleBuilder& RuleBuilder::is(Load field, Bytes value) {
-  return load(field, 0).add(Compare{0, std::move(value)});
+RuleBuilder& RuleBuilder::is(LoadPayload field, Bytes value) {
+  return load(field, 0).add(Cmp{0, std::move(value)});
 }
 
 RuleBuilder& RuleBuilder::ethertype(std::uint16_t value) {
-  return add(LoadMeta{MetaKey::ethertype, 0}).add(Compare{0, big_endian(value)});
+  return add(LoadMeta{MetaKey::ethertype, 0}).add(Cmp{0, big_endian(value)});
 }
 
 RuleBuilder& RuleBuilder::protocol(std::uint8_t value) {
-  return add(LoadMeta{MetaKey::protocol, 0}).add(Compare{0, Bytes(1, static_cast<char>(value))});
+  return add(LoadMeta{MetaKey::l4proto, 0}).add(Cmp{0, Bytes(1, static_cast<char>(value))});
 }
 
-RuleBuilder& RuleBuilder::masked(Load field, Bytes mask, Bytes value, bool equal) {
+RuleBuilder& RuleBuilder::masked(LoadPayload field, Bytes mask, Bytes value, bool equal) {
   Bytes nothing(mask.size(), '\0');
   return load(field, 0)
       .add(Bitwise{0, std::move(mask), std::move(nothing)})
-      .add(Compare{0, std::move(value), equal});
+      .add(Cmp{0, std::move(value), equal});
 }
 
-RuleBuilder& RuleBuilder::within(Load field, const Prefix& prefix) {
+RuleBuilder& RuleBuilder::within(LoadPayload field, const Prefix& prefix) {
   if (prefix.length() == 0) return *this;
   const Bytes address = address_bytes(prefix.address());
   if (prefix.length() == prefix.address().bits()) return is(field, address);
   return masked(field, mask_of(prefix.length(), address.size()), address);
 }
 
-RuleBuilder& RuleBuilder::within(Load field, const PortRange& range) {
+RuleBuilder& RuleBuilder::within(LoadPayload field, const PortRange& range) {
   if (range == PortRange{}) return *this;
   if (range.first == range.last) return is(field, big_endian(range.first));
-  return load(field, 0).add(Between{0, big_endian(range.first), big_endian(range.last)});
+  return load(field, 0).add(Range{0, big_endian(range.first), big_endian(range.last)});
 }
 
 RuleBuilder& RuleBuilder::multicast() {
   return masked({Header::link, 0, 1}, "\1", Bytes(1, '\0'), false);
 }
 
-RuleBuilder& RuleBuilder::in_set(std::string set, Slot key, bool absent) {
-  return add(Lookup{std::move(set), key, std::nullopt, false, absent});
+RuleBuilder& RuleBuilder::in_set(std::string set, Register key, bool invert) {
+  return add(Lookup{std::move(set), key, std::nullopt, false, invert});
 }
 
 RuleBuilder& RuleBuilder::match(const Match& m) {
@@ -133,10 +133,10 @@ RuleBuilder& RuleBuilder::match(const Match& m) {
   return *this;
 }
 
-RuleBuilder& RuleBuilder::port(MetaKey direction, std::string_view pattern, bool equal) {
-  add(LoadMeta{direction, 0});
-  if (!pattern.ends_with('*')) return add(Compare{0, port_bytes(pattern), equal});
-  return add(Compare{0, Bytes(pattern.substr(0, pattern.size() - 1)), equal});
+RuleBuilder& RuleBuilder::ifname(MetaKey key, std::string_view pattern, bool equal) {
+  add(LoadMeta{key, 0});
+  if (!pattern.ends_with('*')) return add(Cmp{0, ifname_bytes(pattern), equal});
+  return add(Cmp{0, Bytes(pattern.substr(0, pattern.size() - 1)), equal});
 }
 
 Rule RuleBuilder::end(Verdict verdict) {

@@ -1,4 +1,4 @@
-// Writes rules of nftables in the words of the field.
+// Builds nftables rules from fields, ports and prefixes of packets.
 #pragma once
 
 #include <cstdint>
@@ -12,70 +12,70 @@
 
 namespace tenet::device::nft {
 
-// Values as packets and sets hold them.
+// Values encoded as packets and sets hold them.
 Bytes big_endian(std::uint16_t value);
-Bytes host_number(std::uint32_t value);  // as nft keeps marks
-Bytes host_number64(std::uint64_t value);
-Bytes network_number(Vnid vnid);  // what a VNID is in our maps
+Bytes host_order(std::uint32_t value);  // host byte order, as for marks
+Bytes host_order64(std::uint64_t value);
+Bytes vnid_mark(Vnid vnid);  // a VNID as a mark, in maps and on packets
 Bytes address_bytes(const IpAddress& address);
 Bytes mac_bytes(const Mac& mac);
-// A part of a key, filled up to whole registers.
+// A field of a concatenated key, zero-padded to whole registers.
 Bytes padded(Bytes bytes);
-Bytes port_bytes(std::string_view port);  // 16 bytes
+Bytes ifname_bytes(std::string_view port);  // 16 bytes (IFNAMSIZ)
 
-// Where things are (IEEE 802.3, RFC 791, 8200, 826, 2131).
-inline constexpr Load kDestinationMac{Header::link, 0, 6};
-inline constexpr Load kSourceMac{Header::link, 6, 6};
-inline constexpr Load kTypeField{Header::link, 12, 2};
-inline constexpr Load kArpSenderMac{Header::network, 8, 6};
-inline constexpr Load kArpSenderIp{Header::network, 14, 4};
-inline constexpr Load kIpv4Source{Header::network, 12, 4};
-inline constexpr Load kIpv4Destination{Header::network, 16, 4};
-inline constexpr Load kIpv6Source{Header::network, 8, 16};
-inline constexpr Load kIpv6Destination{Header::network, 24, 16};
-inline constexpr Load kSourcePort{Header::transport, 0, 2};
-inline constexpr Load kDestinationPort{Header::transport, 2, 2};
-inline constexpr Load kIcmpType{Header::transport, 0, 1};
-inline constexpr Load kNeighbourTarget{Header::transport, 8, 16};
-inline constexpr Load kTcpFlags{Header::transport, 13, 1};
+// Offsets and lengths of fields (IEEE 802.3, RFC 791, RFC 8200, RFC 826, RFC 768, RFC 9293).
+inline constexpr LoadPayload kDestinationMac{Header::link, 0, 6};
+inline constexpr LoadPayload kSourceMac{Header::link, 6, 6};
+inline constexpr LoadPayload kTypeField{Header::link, 12, 2};
+inline constexpr LoadPayload kArpSenderMac{Header::network, 8, 6};
+inline constexpr LoadPayload kArpSenderIp{Header::network, 14, 4};
+inline constexpr LoadPayload kIpv4Source{Header::network, 12, 4};
+inline constexpr LoadPayload kIpv4Destination{Header::network, 16, 4};
+inline constexpr LoadPayload kIpv6Source{Header::network, 8, 16};
+inline constexpr LoadPayload kIpv6Destination{Header::network, 24, 16};
+inline constexpr LoadPayload kSourcePort{Header::transport, 0, 2};
+inline constexpr LoadPayload kDestinationPort{Header::transport, 2, 2};
+inline constexpr LoadPayload kIcmpType{Header::transport, 0, 1};
+inline constexpr LoadPayload kNeighbourTarget{Header::transport, 8, 16};
+inline constexpr LoadPayload kTcpFlags{Header::transport, 13, 1};
 
 class RuleBuilder {
  public:
   explicit RuleBuilder(std::string comment = {}) { rule_.comment = std::move(comment); }
 
   RuleBuilder& add(Expression expression);
-  // Loads a field into a slot. A packet that has not got it does not match, nor does a fragment
-  // after the first if the field is of a transport header.
-  RuleBuilder& load(Load field, Slot slot);
-  // MAC and an address of the packet, as a key in slots 0 to 5.
-  RuleBuilder& binding(const Load& mac, const Load& address) {
+  // Loads a field into a register. A packet without the field does not match, and for a field of a
+  // transport header neither does a fragment after the first.
+  RuleBuilder& load(LoadPayload field, Register reg);
+  // Loads a MAC and an address of the packet as a concatenated key, into registers 0 to 5.
+  RuleBuilder& binding(const LoadPayload& mac, const LoadPayload& address) {
     return load(mac, 0).load(address, 2);
   }
-  RuleBuilder& in_port(Slot slot) { return add(LoadMeta{MetaKey::in_port, slot}); }
-  RuleBuilder& out_port(Slot slot) { return add(LoadMeta{MetaKey::out_port, slot}); }
+  RuleBuilder& iifname(Register reg) { return add(LoadMeta{MetaKey::iifname, reg}); }
+  RuleBuilder& oifname(Register reg) { return add(LoadMeta{MetaKey::oifname, reg}); }
 
-  // Conditions. They use slot 0 and what follows it.
-  RuleBuilder& is(Load field, Bytes value);
-  // What the frame carries; a VLAN tag that a bridge has put on does not hide it.
+  // Conditions. They overwrite register 0 and the following ones.
+  RuleBuilder& is(LoadPayload field, Bytes value);
+  // The ethertype of the payload, also behind a VLAN tag that a bridge has added.
   RuleBuilder& ethertype(std::uint16_t value);
   RuleBuilder& protocol(std::uint8_t value);
-  RuleBuilder& masked(Load field, Bytes mask, Bytes value, bool equal = true);
-  RuleBuilder& within(Load field, const Prefix& prefix);
-  RuleBuilder& within(Load field, const PortRange& range);
+  RuleBuilder& masked(LoadPayload field, Bytes mask, Bytes value, bool equal = true);
+  RuleBuilder& within(LoadPayload field, const Prefix& prefix);
+  RuleBuilder& within(LoadPayload field, const PortRange& range);
   RuleBuilder& multicast();  // the destination's group bit (IEEE 802 clause 8.2)
-  RuleBuilder& in_set(std::string set, Slot key, bool absent = false);
+  RuleBuilder& in_set(std::string set, Register key, bool invert = false);
   RuleBuilder& match(const Match& match);
-  // A port of that name, or with that prefix if it ends with an asterisk.
-  RuleBuilder& port(MetaKey direction, std::string_view pattern, bool equal = true);
+  // The port has that name or, if the pattern ends with an asterisk, that prefix.
+  RuleBuilder& ifname(MetaKey key, std::string_view pattern, bool equal = true);
 
-  // Ends.
+  // Each ends the rule with a verdict, and returns it.
   Rule drop() { return end({VerdictCode::drop}); }
   Rule accept() { return end({VerdictCode::accept}); }
-  Rule back() { return end({VerdictCode::back}); }
+  Rule return_() { return end({VerdictCode::return_}); }
   Rule jump(std::string chain) { return end({VerdictCode::jump, std::move(chain)}); }
-  Rule go_to(std::string chain) { return end({VerdictCode::go_to, std::move(chain)}); }
+  Rule goto_(std::string chain) { return end({VerdictCode::goto_, std::move(chain)}); }
   Rule end(Verdict verdict);
-  Rule done() { return std::move(rule_); }
+  Rule build() { return std::move(rule_); }
 
  private:
   Rule rule_;

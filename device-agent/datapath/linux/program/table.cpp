@@ -23,7 +23,7 @@ void sort_elements(Table& table) {
   std::erase_if(table.elements, [](const auto& set) { return set.second.empty(); });
 }
 
-// Removals before additions, so that a key may change its value.
+// A changed value is a removal and an addition; the caller commits all removals first.
 void element_changes(const std::string& set, std::vector<Element>& from, std::vector<Element>& to,
                      std::vector<Change>& removed, std::vector<Change>& added) {
   auto old = from.begin();
@@ -54,7 +54,7 @@ void move_into(std::vector<Change>& out, std::vector<Change>&& part) {
   out.insert(out.end(), std::make_move_iterator(part.begin()), std::make_move_iterator(part.end()));
 }
 
-struct Writer {
+struct Describe {
   std::string operator()(const AddTable&) const { return "table"; }
   std::string operator()(const RemoveTable&) const { return "table"; }
   std::string operator()(const AddSet& c) const { return "set " + c.name; }
@@ -102,7 +102,7 @@ bool operator==(Table a, Table b) {
          a.dormant == b.dormant;
 }
 
-bool same_frame(const Table& a, const Table& b) {
+bool same_shape(const Table& a, const Table& b) {
   if (a.dormant != b.dormant) return false;
   for (const auto& [name, spec] : a.sets) {
     const SetSpec* other = find(b.sets, name);
@@ -121,7 +121,7 @@ std::vector<Change> difference(Table from, Table to) {
   std::vector<Change> out;
   std::vector<Change> rules;
   std::vector<Change> gone;
-  // A table may be very large, and to grow is to move it.
+  // Tables can be very large: reserve once instead of moving all changes as the vector grows.
   rules.reserve(rule_count(to));
   for (const auto& [name, spec] : to.sets) {
     if (!from.sets.contains(name)) out.emplace_back(AddSet{name, spec});
@@ -155,14 +155,14 @@ std::vector<Change> difference(Table from, Table to) {
     element_changes(set, old == nullptr ? none : *old, elements, removed, added);
   }
   for (auto& [set, elements] : from.elements) {
-    // With a set go its elements, also those of a kind that we never make.
-    const bool set_goes = from.sets.contains(set) && !to.sets.contains(set);
-    if (!to.elements.contains(set) && !set_goes) {
+    // The kernel removes a set's elements with it, including kinds that Tenet does not write.
+    const bool set_removed = from.sets.contains(set) && !to.sets.contains(set);
+    if (!to.elements.contains(set) && !set_removed) {
       element_changes(set, elements, none, removed, added);
     }
   }
   out.reserve(out.size() + removed.size() + gone.size() + added.size() + rules.size());
-  // Elements point at chains: they go before the chains, and come after them.
+  // Elements refer to chains: remove them before the chains, add them after the chains.
   move_into(out, std::move(removed));
   move_into(out, std::move(gone));
   move_into(out, std::move(added));
@@ -177,7 +177,7 @@ std::vector<Change> creation(Table table) {
 }
 
 std::string text(const Change& change) {
-  return std::visit(Writer{}, change);
+  return std::visit(Describe{}, change);
 }
 
 }  // namespace tenet::device::nft

@@ -1,4 +1,4 @@
-// One table of nftables as a value, and what leads from one to another.
+// One table of nftables as a value, and the changes that turn one table into another.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,12 @@ struct TableName {
   bool operator==(const TableName&) const = default;
 };
 
-// Where a base chain hangs.
+// The hook of a base chain.
 struct Hook {
   std::uint32_t number = 0;
   std::int32_t priority = 0;
   std::string device = {};   // netdev only
-  std::uint32_t policy = 1;  // what happens at the end: NF_ACCEPT, always
+  std::uint32_t policy = 1;  // at the end of the chain; always NF_ACCEPT
   bool operator==(const Hook&) const = default;
 };
 
@@ -37,15 +37,15 @@ struct Chain {
 };
 
 struct SetSpec {
-  std::uint32_t flags = 0;     // NFT_SET_*
-  std::uint32_t key_type = 0;  // nft's number of the type, for its listings
-  std::uint32_t key_length = 0;
+  std::uint32_t flags = 0;       // NFT_SET_*
+  std::uint32_t key_type = 0;    // nft's number of the data type, which it needs to list the set
+  std::uint32_t key_length = 0;  // bytes
   std::uint32_t data_type = 0;
   std::uint32_t data_length = 0;
   std::uint64_t timeout_ms = 0;
-  std::uint32_t size = 0;  // 0: no bound
+  std::uint32_t size = 0;  // most elements; 0: no limit
   bool operator==(const SetSpec&) const = default;
-  bool dynamic() const;  // its elements are put in by packets
+  bool dynamic() const;  // packets add its elements
 };
 
 struct Element {
@@ -57,9 +57,9 @@ struct Element {
 struct Table {
   std::map<std::string, SetSpec> sets;
   std::map<std::string, Chain> chains;
-  // By set; those of dynamic sets never count. In any order.
+  // By set, in any order. Not those of dynamic sets.
   std::map<std::string, std::vector<Element>> elements;
-  bool dormant = false;  // there, but without effect: somebody has switched it off
+  bool dormant = false;  // NFT_TABLE_F_DORMANT: the table exists, but its chains see no packets
 
   void add(Table part);
 };
@@ -67,7 +67,7 @@ bool operator==(Table a, Table b);
 std::size_t rule_count(const Table& table);
 std::size_t element_count(const Table& table);
 
-// One message to the kernel.
+// A change is one netlink message.
 struct AddTable {};
 struct RemoveTable {};
 struct AddSet {
@@ -102,15 +102,16 @@ struct RemoveElement {
 using Change = std::variant<AddTable, RemoveTable, AddSet, RemoveSet, AddChain, RemoveChain,
                             FlushChain, AddRule, AddElement, RemoveElement>;
 
-// What turns `from` into `to`, in an order that the kernel takes in one transaction. Both may be
-// the same part of a table. A base chain or a set that changes its shape is not expressible:
-// see same_frame().
+// The changes that turn `from` into `to`, in an order that the kernel accepts in one transaction.
+// Both may be the same part of a table. Precondition: same_shape(from, to), because a hook or a set
+// specification cannot be changed.
 std::vector<Change> difference(Table from, Table to);
-// Everything, from nothing.
+// The changes that create the table.
 std::vector<Change> creation(Table table);
-// Whether each set and base chain that both have is of the same shape.
-bool same_frame(const Table& a, const Table& b);
-// "set vms", "chain to-4096", "element of set vms": what differs, for logs and operators.
+// True if each set in both tables has the same specification, and each chain the same hook.
+bool same_shape(const Table& a, const Table& b);
+// The object that changes, for logs and operators: "set vms", "chain to-4096", "element of set
+// vms".
 std::string text(const Change& change);
 
 }  // namespace tenet::device::nft

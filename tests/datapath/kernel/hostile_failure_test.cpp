@@ -1,5 +1,5 @@
-// What others take away: one network's trouble is not another's, and repair is not stopped by it.
-// Each test is one defect that a review found.
+// Failures and objects that others remove: neither affects other networks or prevents restore().
+// Each test covers one defect that a review found.
 #include <gtest/gtest.h>
 
 #include "tests/datapath/kernel/hostile.h"
@@ -9,31 +9,31 @@ namespace {
 
 using namespace tenet::testing;
 
-TEST_F(HostileTest, ASensorThatWentDoesNotRefuseOtherNetworks) {
+TEST_F(HostileTest, AMissingSensorDoesNotAffectOtherNetworks) {
   DatapathState state;
   state.networks[kRed] = {Mirror{"ids0"}};
   state.networks[kBlue] = {};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   run("ip link del ids0");
   state.members[{kBlue, "v2"}] = member(2, "vm2");
-  become(state);
+  apply_state(state);
 }
 
-TEST_F(HostileTest, ASensorThatWentDoesNotKeepTheGuardsDown) {
+TEST_F(HostileTest, AMissingSensorDoesNotPreventTheGuards) {
   DatapathState state;
   state.networks[kRed] = {Mirror{"ids0"}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   run("ip link del ids0; nft flush ruleset");
   const auto restored = world_.driver()->restore(state);
   EXPECT_EQ(missing(restored), std::set{kRed});
   EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
 }
 
-// What a restore had to leave out is no burden later: it goes, or comes to a port where it may be,
-// and VMs that have nothing to do with it come and go.
-TEST_F(HostileTest, WhatWasLeftOutCanBeRemovedAndMoved) {
+// VMs that restore() has excluded can later be removed, or moved to a permitted port; other VMs can
+// be added and removed meanwhile.
+TEST_F(HostileTest, ExcludedVmsCanBeRemovedAndMoved) {
   const DatapathState both = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm1"}, {kBlue, 3, "vm3"}});
   DatapathState named = hosting({{kRed, 1, "vm-0123456789abcdef"}, {kBlue, 3, "vm3"}});
   named.members[{kRed, "v2"}] = member(2, "vm/2");
@@ -61,15 +61,15 @@ TEST_F(HostileTest, WhatWasLeftOutCanBeRemovedAndMoved) {
     const auto now = driver_->restore(removed);
     ASSERT_TRUE(now);
     EXPECT_TRUE(now->missing.empty());
-    EXPECT_EQ(now->repaired, std::vector<std::string>{}) << "step by step as from nothing (law 9)";
+    EXPECT_EQ(now->repaired, std::vector<std::string>{}) << "step by step as from empty (law 9)";
     change(removed, {});
   }
 }
 
-TEST_F(HostileTest, ANetworkThatWasLeftOutGetsNoBridgeWhenItsVmsGo) {
+TEST_F(HostileTest, AnExcludedNetworkGetsNoBridgeWhenItsVmsAreRemoved) {
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}});
   state.networks[kRed] = {Segment{4096, std::nullopt},
-                          RateLimit{Direction::to_vm, BitRate(1)}};  // no rate for the kernel
+                          RateLimit{Direction::to_vm, BitRate(1)}};  // too low for the kernel
   EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
   DatapathState fewer = state;
   fewer.members.erase({kRed, "v2"});
@@ -78,9 +78,9 @@ TEST_F(HostileTest, ANetworkThatWasLeftOutGetsNoBridgeWhenItsVmsGo) {
   EXPECT_TRUE(driver_->apply(difference(fewer, {})).empty());
 }
 
-TEST_F(HostileTest, ANetworkThatWasLeftOutCanBeCorrectedAndWithdrawn) {
+TEST_F(HostileTest, AnExcludedNetworkCanBeCorrectedAndWithdrawn) {
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kBlue, 3, "vm3"}});
-  state.networks[kRed] = {IgmpSnoop{}};  // needs a bridge of its own
+  state.networks[kRed] = {IgmpSnoop{}};  // needs a segment
   EXPECT_EQ(missing(driver_->restore(state)), std::set{kRed});
   DatapathState joined = state;
   joined.members[{kRed, "v2"}] = member(2, "vm2");
@@ -96,8 +96,8 @@ TEST_F(HostileTest, ANetworkThatWasLeftOutCanBeCorrectedAndWithdrawn) {
   EXPECT_TRUE(driver_->apply(difference(state, hosting({{kBlue, 3, "vm3"}}))).empty());
 }
 
-// A kernel of a new host, or after an update, may know less than the one that acknowledged.
-TEST_F(HostileTest, WhatThisKernelLacksKeepsNeitherTheGuardsDownNorOtherNetworks) {
+// Another kernel, of a new host or after an update, may not support an acknowledged intent.
+TEST_F(HostileTest, AnUnsupportedIntentPreventsNeitherGuardsNorOtherNetworks) {
   if (driver_->capabilities().supports(Inspect{7, false})) GTEST_SKIP() << "it has nft_queue";
   DatapathState state = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}, {kBlue, 3, "vm3"}});
   state.networks[kRed] = {Mirror{"ids0"}, Inspect{7, false}};
@@ -116,7 +116,7 @@ TEST_F(HostileTest, WhatThisKernelLacksKeepsNeitherTheGuardsDownNorOtherNetworks
   fewer.members.erase({kRed, "v2"});
   EXPECT_TRUE(driver_->apply(difference(state, fewer)).empty());
   EXPECT_EQ(output("nft list table netdev tenet").find("in-vm"), std::string::npos)
-      << "nothing is copied of what is not there";
+      << "an excluded network is not mirrored";
   DatapathState corrected = fewer;
   corrected.networks[kRed] = {Mirror{"ids0"}};
   EXPECT_TRUE(driver_->apply(difference(fewer, corrected)).empty());
@@ -125,10 +125,10 @@ TEST_F(HostileTest, WhatThisKernelLacksKeepsNeitherTheGuardsDownNorOtherNetworks
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
 }
 
-// Law 10: the agent ends for that, and nobody is known until it can start.
-TEST_F(HostileTest, ARestoreThatFailsLeavesGuards) {
+// Law 10: the agent exits after that, and no VM is known until it starts again.
+TEST_F(HostileTest, AFailedRestoreLeavesGuards) {
   DatapathState state = hosting({{kRed, 1, "vm1"}});
-  become(state);
+  apply_state(state);
   // The core would not let two VMs have one MAC.
   const DatapathState refused = hosting({{kRed, 1, "vm1"}, {kRed, 3, ""}, {kBlue, 3, ""}});
   const auto guarded = [&] {
@@ -140,16 +140,16 @@ TEST_F(HostileTest, ARestoreThatFailsLeavesGuards) {
   run("nft flush chain bridge tenet prerouting");
   guarded();
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ")
-      << "what is in force stays (law 5)";
+      << "existing tables stay (law 5)";
   run("nft flush ruleset");
   guarded();
   ASSERT_TRUE(world_.driver()->restore(state));
   EXPECT_EQ(world_.driver()->restore(state).value().repaired, std::vector<std::string>{});
 }
 
-// A store that cannot be read says nothing of what is wanted.
-TEST_F(HostileTest, Law10_WithoutAStoreGuardsComeUpAndWhatIsInForceStays) {
-  become(hosting({{kRed, 1, "vm1"}}));
+// Without a readable store the wanted state is unknown.
+TEST_F(HostileTest, Law10_WithoutAStoreGuardsAreInstalledAndExistingTablesStay) {
+  apply_state(hosting({{kRed, 1, "vm1"}}));
   world_.driver()->guard();
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ") << "law 5";
   run("nft flush ruleset");
@@ -159,32 +159,32 @@ TEST_F(HostileTest, Law10_WithoutAStoreGuardsComeUpAndWhatIsInForceStays) {
   EXPECT_EQ(reached(vm1_, mac(1), kBroadcast, udp("10.0.0.1", "10.0.0.255")), "up0 ");
 }
 
-// Whoever restores learns at once what is missing, and that it is back.
-TEST_F(HostileTest, ASensorThatGoesAndComesIsTold) {
+// restore() is called when the sensor disappears and when it returns, and reports each.
+TEST_F(HostileTest, AMissingSensorIsReportedAndSoIsItsReturn) {
   DatapathState state;
   state.networks[kRed] = {Mirror{"ids0"}};
-  become(state);
+  apply_state(state);
   int drifts = 0;
-  std::set<Vnid> lacking;
+  std::set<Vnid> missing_networks;
   driver_->watch([&] {
     ++drifts;
-    lacking = missing(driver_->restore(state));
+    missing_networks = missing(driver_->restore(state));
   });
   run("ip link del ids0");
   world_.io().poll();
-  EXPECT_EQ(lacking, std::set{kRed});
+  EXPECT_EQ(missing_networks, std::set{kRed});
   run("ip link add ids0 type veth peer name far-ids0");
   world_.io().poll();
-  EXPECT_EQ(lacking, std::set<Vnid>{});
+  EXPECT_EQ(missing_networks, std::set<Vnid>{});
   EXPECT_GE(drifts, 2);
 }
 
-// Nobody would see what the VM sends; who leaves is free to go.
-TEST_F(HostileTest, NoVmJoinsANetworkWhoseSensorWent) {
+// The VM's traffic could not be inspected. VMs can still be removed.
+TEST_F(HostileTest, NoVmJoinsANetworkWithoutItsSensor) {
   DatapathState state;
   state.networks[kRed] = {Mirror{"ids0"}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   run("ip link del ids0");
   DatapathState next = state;
   next.members[{kRed, "v2"}] = member(2, "vm2");
@@ -193,14 +193,14 @@ TEST_F(HostileTest, NoVmJoinsANetworkWhoseSensorWent) {
   EXPECT_EQ(std::get<MemberKey>(refusals.front().culprit), (MemberKey{kRed, "v2"}));
   EXPECT_EQ(refusals.front().error.code, Code::unsupported);
   state.members.clear();
-  become(state);
+  apply_state(state);
 }
 
-TEST_F(HostileTest, ASensorThatComesBackGetsCopiesAgain) {
+TEST_F(HostileTest, ASensorThatReturnsGetsCopiesAgain) {
   DatapathState state;
   state.networks[kRed] = {Mirror{"ids0"}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   bool drifted = false;
   driver_->watch([&] { drifted = true; });
   run("ip link del ids0; ip link add ids0 type veth peer name far-ids0; ip link set ids0 up; ip "
@@ -215,13 +215,13 @@ TEST_F(HostileTest, ASensorThatComesBackGetsCopiesAgain) {
   EXPECT_TRUE(copied || drifted);
 }
 
-TEST_F(HostileTest, ANetworkThatCannotBeMadeDoesNotStopTheRepairOfOthers) {
+TEST_F(HostileTest, ANetworkThatCannotBeRestoredDoesNotPreventOthers) {
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.networks[kBlue] = {Segment{5000, std::nullopt}};
-  become(state);
+  apply_state(state);
   run("ip link del tb-4096; ip link del tx-4096; ip link del tb-5000; ip link del tx-5000");
-  // The operator has taken the VNI.
+  // A link of the operator uses the VNI.
   run("ip link add mine type vxlan id 4096 dstport 4789 dev under0");
   const auto restored = driver_->restore(state);
   EXPECT_EQ(missing(restored), std::set{kRed});
@@ -229,9 +229,9 @@ TEST_F(HostileTest, ANetworkThatCannotBeMadeDoesNotStopTheRepairOfOthers) {
   run("ip link del mine");
 }
 
-TEST_F(HostileTest, AVmThatTheConfigurationNoLongerCoversDoesNotKeepTheGuardsDown) {
+TEST_F(HostileTest, AVmAtAPortThatIsNoLongerGuardedDoesNotPreventTheGuards) {
   const DatapathState state = hosting({{kRed, 1, "vm1"}});
-  become(state);
+  apply_state(state);
   run("nft flush ruleset");  // a restart of the host, with guarded-ports changed
   auto driver = LinuxDriver::open(
       world_.io(), {.guarded_ports = {"vm2", "vm3"}, .underlay = {"under0"}, .queues = {}});
@@ -240,7 +240,7 @@ TEST_F(HostileTest, AVmThatTheConfigurationNoLongerCoversDoesNotKeepTheGuardsDow
   EXPECT_EQ(reached(vm3_, mac(33), kBroadcast, udp("10.0.0.33", "10.0.0.255")), "");
 }
 
-TEST_F(HostileTest, AForeignVniIsNamedInTheRefusal) {
+TEST_F(HostileTest, AVniOfAnotherLinkIsNamedInTheRefusal) {
   run("ip link add mine type vxlan id 4096 dstport 4789 dev under0");
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
@@ -256,23 +256,23 @@ TEST_F(HostileTest, AForeignVniIsNamedInTheRefusal) {
   run("ip link del mine");
 }
 
-// libvirt puts a port into its own bridge after the agent has seen it, for example.
-TEST_F(HostileTest, APortInAForeignBridgeDoesNotStopTheRepairOfOthers) {
+// For example, libvirt adds a port to its own bridge after the agent has configured it.
+TEST_F(HostileTest, APortInAnotherBridgeDoesNotPreventTheRestoreOfOthers) {
   run("ip link set vm1 nomaster && ip link set vm2 nomaster");
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.networks[kBlue] = {Segment{5000, std::nullopt}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
   state.members[{kBlue, "v2"}] = member(2, "vm2");
-  become(state);
+  apply_state(state);
   run("ip link set vm1 master br0; ip link set vm2 nomaster");
   const auto restored = driver_->restore(state);
   EXPECT_EQ(missing(restored), std::set{kRed});
   EXPECT_NE(output("ip -o link show master tb-5000").find("vm2"), std::string::npos);
 }
 
-// All of them are named at once, and the network that comes with them is not.
-TEST_F(HostileTest, PortsInAForeignBridgeRefuseTheirVmsAndNotTheNewNetwork) {
+// All such VMs are refused at once, but not the network that is added with them.
+TEST_F(HostileTest, PortsInAnotherBridgeRefuseTheirVmsAndNotTheNewNetwork) {
   run("ip link set vm3 nomaster");
   DatapathState wanted = hosting({{kRed, 1, "vm1"}, {kRed, 2, "vm2"}, {kRed, 3, "vm3"}});
   wanted.networks[kRed] = {Segment{4096, std::nullopt}};
@@ -284,15 +284,15 @@ TEST_F(HostileTest, PortsInAForeignBridgeRefuseTheirVmsAndNotTheNewNetwork) {
   EXPECT_EQ(culprits, (std::set<MemberKey>{{kRed, "v1"}, {kRed, "v2"}}));
   EXPECT_EQ(output("ip -o link show type bridge").find("tb-4096"), std::string::npos) << "law 2";
   for (const MemberKey& key : culprits) wanted.members.erase(key);
-  become(wanted);
+  apply_state(wanted);
   EXPECT_NE(output("ip -o link show master tb-4096").find("vm3"), std::string::npos);
 }
 
-// Most events of ports are left alone; not that of one which has just come.
-TEST_F(HostileTest, Law10_APortThatComesLaterIsGuardedAndJoins) {
+// The driver ignores most events of ports, but not those of a new port.
+TEST_F(HostileTest, Law10_APortThatAppearsLaterIsGuardedAndJoins) {
   DatapathState state = hosting({{kRed, 9, "vm9"}});
   state.networks[kRed] = {Segment{4096, std::nullopt}};
-  become(state);
+  apply_state(state);
   driver_->watch([] {});
   run("ip link add vm9 type veth peer name far-vm9");
   world_.io().poll();
@@ -300,18 +300,18 @@ TEST_F(HostileTest, Law10_APortThatComesLaterIsGuardedAndJoins) {
   EXPECT_NE(output("ip -o link show master tb-4096").find("vm9"), std::string::npos);
 }
 
-TEST_F(HostileTest, ALostUnderlayDoesNotStopWhatNeedsNone) {
+TEST_F(HostileTest, ALostUnderlayDoesNotPreventLocalTraffic) {
   run("ip link set vm2 nomaster");
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}};
   state.networks[kBlue] = {Segment{5000, std::nullopt}};
   state.members[{kBlue, "v2"}] = member(2, "vm2");
-  become(state);
+  apply_state(state);
   run("ip link del under0; ip link set vm2 nomaster");
   const auto restored = driver_->restore(state);
   EXPECT_EQ(missing(restored), (std::set{kRed, kBlue}));
   EXPECT_NE(output("ip -o link show master tb-5000").find("vm2"), std::string::npos)
-      << "VMs of one device still meet without an underlay";
+      << "VMs of one device reach each other without an underlay";
 }
 
 TEST_F(HostileTest, PortsThatFlapEndUpWhereTheyBelong) {
@@ -319,7 +319,7 @@ TEST_F(HostileTest, PortsThatFlapEndUpWhereTheyBelong) {
   DatapathState state;
   state.networks[kRed] = {Segment{4096, std::nullopt}, Mirror{"ids0"}};
   state.members[{kRed, "v1"}] = member(1, "vm1");
-  become(state);
+  apply_state(state);
   int drifts = 0;
   driver_->watch([&] {
     ++drifts;
@@ -332,7 +332,7 @@ TEST_F(HostileTest, PortsThatFlapEndUpWhereTheyBelong) {
     if (i % 3 == 0) world_.io().poll();
   }
   for (int i = 0; i < 100; ++i) world_.io().poll();
-  EXPECT_EQ(world_.io().poll(), 0U) << "nothing is left to do";
+  EXPECT_EQ(world_.io().poll(), 0U) << "no event is pending";
   EXPECT_NE(output("ip -o link show master tb-4096").find("vm1"), std::string::npos);
   EXPECT_EQ(driver_->restore(state).value().repaired, std::vector<std::string>{});
   const FarEnd sensor("far-ids0");

@@ -1,10 +1,7 @@
-// The part of the program that policies and VMs make.
-#include <linux/netfilter.h>
-
+// Renders the policy of one network as its four chains.
 #include <algorithm>
-#include <array>
-#include <set>
 
+#include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/program.h"
 #include "device-agent/datapath/linux/program/program_names.h"
 #include "device-agent/datapath/linux/program/rule_builder.h"
@@ -12,36 +9,40 @@
 namespace tenet::device::nft {
 namespace {
 
-// A frame of 64 KiB (segmentation offload) must fit into the bucket, however low the rate.
-constexpr std::uint32_t kBurst = 65'536;
-// The kernel counts a bucket in nanoseconds with 64 bits, and does not notice an overflow.
-constexpr std::uint64_t kMostBytes = 18'446'744'073 - kBurst;
-// Frames of VMs carry no mark, neither ours nor another's.
-Rule unmarked() {
-  return RuleBuilder().add(Constant{0, host_number(0)}).add(SetMeta{MetaKey::mark, 0}).done();
+// A frame of 64 KiB (segmentation offload) must fit into the bucket even at the lowest rate.
+constexpr std::uint32_t kBurstBytes = 65'536;
+// The kernel multiplies rate plus burst by 10^9 in 64 bits without an overflow check.
+constexpr std::uint64_t kMaxBytesPerSecond = 18'446'744'073 - kBurstBytes;
+// Frames of VMs leave with mark 0: neither a VNID nor a mark of others remains.
+Rule clear_mark() {
+  return RuleBuilder().add(Immediate{0, host_order(0)}).add(SetMeta{MetaKey::mark, 0}).build();
 }
 
 std::uint64_t bytes_of(const BitRate& rate) {
   return rate.bits_per_second() / 8;
 }
 
-Update bucket(const std::string& set, std::uint64_t bytes) {
-  return {UpdateKind::update, set, 0, std::nullopt, kLimitTimeout, Limit{bytes, kBurst}};
+Dynset limit_per_key(const std::string& set, std::uint64_t bytes) {
+  return {DynsetOp::update, set, 0, std::nullopt, kLimitTimeoutMs, Limit{bytes, kBurstBytes}};
 }
 
-Rule mac_limit(const std::string& set, const Load& mac, RuleBuilder rule, const BitRate& rate) {
+Rule limit_mac(const std::string& set, const LoadPayload& mac, RuleBuilder rule,
+               const BitRate& rate) {
   const std::uint64_t bytes = bytes_of(rate);
-  return rule.load(mac, 0).add(Constant{2, host_number64(bytes)}).add(bucket(set, bytes)).drop();
+  return rule.load(mac, 0)
+      .add(Immediate{2, host_order64(bytes)})
+      .add(limit_per_key(set, bytes))
+      .drop();
 }
 
-// What goes to many has no VM's address: the VMs at a port share a bucket for it.
-Rule port_limit(const BitRate& rate) {
+// Multicast has no VM as its destination: all VMs at a port share one bucket for it.
+Rule limit_port_multicast(const BitRate& rate) {
   const std::uint64_t bytes = bytes_of(rate);
   return RuleBuilder("limit " + rate.text())
       .multicast()
-      .out_port(0)
-      .add(Constant{4, host_number64(bytes)})
-      .add(bucket(kLimitsToPorts, bytes))
+      .oifname(0)
+      .add(Immediate{4, host_order64(bytes)})
+      .add(limit_per_key(kLimitsToPorts, bytes))
       .drop();
 }
 
@@ -53,19 +54,19 @@ const RateLimit* limit_of(const std::vector<Intent>& intents, Direction directio
   return nullptr;
 }
 
-// RFC 2474 section 3: six bits beside the two of ECN, in the second byte of IPv4, and across the
-// first two of IPv6.
+// RFC 2474 section 3: the DSCP is six bits, next to two bits of ECN. It is in the second byte of an
+// IPv4 header, and in the first two bytes of an IPv6 header.
 std::vector<Rule> mark_rules(const Mark& mark) {
   std::vector<Rule> out;
   if (mark.dscp) {
-    const auto write = [&](std::uint16_t type, Bytes mask, Bytes flip,
+    const auto write = [&](std::uint16_t type, Bytes mask, Bytes xor_,
                            std::optional<std::uint16_t> checksum) {
       out.push_back(RuleBuilder("dscp")
                         .ethertype(type)
                         .load({Header::network, 0, 2}, 0)
-                        .add(Bitwise{0, std::move(mask), std::move(flip)})
-                        .add(Write{0, 2, 0, checksum})
-                        .done());
+                        .add(Bitwise{0, std::move(mask), std::move(xor_)})
+                        .add(SetPayload{0, 2, 0, checksum})
+                        .build());
     };
     const std::uint8_t dscp = *mark.dscp;
     write(ethertype::kIpv4, "\xff\x03", {'\0', static_cast<char>(dscp << 2)}, 10);
@@ -74,22 +75,22 @@ std::vector<Rule> mark_rules(const Mark& mark) {
   }
   if (mark.priority) {
     out.push_back(RuleBuilder("class")
-                      .add(Constant{0, host_number(class_id(*mark.priority))})
+                      .add(Immediate{0, host_order(class_id(*mark.priority))})
                       .add(SetMeta{MetaKey::priority, 0})
-                      .done());
+                      .build());
   }
   return out;
 }
 
-// RFC 2131: what follows the UDP header, whose eight bytes count.
+// Fields of a DHCP message (RFC 2131 section 2), as offsets from the UDP header of eight bytes.
 constexpr std::uint16_t kUdpHeader = 8;
-constexpr Load kDhcpClientAddress{Header::transport, kUdpHeader + 12, 4};
-constexpr Load kDhcpYourAddress{Header::transport, kUdpHeader + 16, 4};
-constexpr Load kDhcpClientMac{Header::transport, kUdpHeader + 28, 6};
-constexpr Load kDhcpOptions{Header::transport, kUdpHeader + 236, 7};
+constexpr LoadPayload kDhcpClientAddress{Header::transport, kUdpHeader + 12, 4};
+constexpr LoadPayload kDhcpYourAddress{Header::transport, kUdpHeader + 16, 4};
+constexpr LoadPayload kDhcpClientMac{Header::transport, kUdpHeader + 28, 6};
+constexpr LoadPayload kDhcpOptions{Header::transport, kUdpHeader + 236, 7};
 
-// A DHCP message of that type. The kernel looks at one place only: the type has to be the first
-// option, as it is with the servers and clients in use.
+// Matches a DHCP message of a type. Rules can match at fixed offsets only, so the message type must
+// be the first option, as all common servers and clients send it.
 RuleBuilder dhcp(std::string comment, std::uint16_t from, std::uint16_t to, char type) {
   RuleBuilder rule(std::move(comment));
   rule.ethertype(ethertype::kIpv4)
@@ -100,26 +101,26 @@ RuleBuilder dhcp(std::string comment, std::uint16_t from, std::uint16_t to, char
   return rule;
 }
 
-// Of VMs whose addresses nobody told: others need none, and what they were leased would stay when
-// they go.
+// Learns leases only for VMs without known addresses. Others need none, and their leases would not
+// be removed with them.
 Rule learn_lease() {
   RuleBuilder rule = dhcp("lease", 67, 68, 5);  // DHCPACK
   return rule.load(kDhcpClientMac, 0)
       .in_set(kUnaddressed, 0)
       .binding(kDhcpClientMac, kDhcpYourAddress)
-      .add(Update{UpdateKind::update, std::string(kLeases), 0})
-      .done();
+      .add(Dynset{DynsetOp::update, std::string(kLeases), 0})
+      .build();
 }
 
-Rule forget_lease() {
+Rule remove_lease() {
   RuleBuilder rule = dhcp("release", 68, 67, 7);  // DHCPRELEASE
   return rule.binding(kSourceMac, kDhcpClientAddress)
-      .add(Update{UpdateKind::remove, std::string(kLeases), 0})
-      .done();
+      .add(Dynset{DynsetOp::remove, std::string(kLeases), 0})
+      .build();
 }
 
-// Who gives addresses to others: servers of DHCP, and routers (RFC 4861 section 4.2).
-std::vector<Rule> no_servers() {
+// Drops what only DHCP servers and routers send (Router Advertisement, RFC 4861 section 4.2).
+std::vector<Rule> drop_servers() {
   const auto from_port = [](std::uint16_t type, std::uint16_t port) {
     return RuleBuilder("no dhcp server")
         .ethertype(type)
@@ -135,27 +136,27 @@ std::vector<Rule> no_servers() {
               .drop()};
 }
 
-// The end of what passes: on, or through the inspector.
-Rule passed(const std::vector<Intent>& intents) {
+// The last rule for permitted packets: accepts them, or queues them for the inspector.
+Rule accept_or_inspect(const std::vector<Intent>& intents) {
   const Inspect* inspect = find_intent<Inspect>(intents);
   if (inspect == nullptr) return RuleBuilder().accept();
-  return RuleBuilder("inspector").add(Queue{inspect->queue, inspect->open}).done();
+  return RuleBuilder("inspector").add(Queue{inspect->queue, inspect->open}).build();
 }
 
 std::vector<Rule> admit_rules(const std::vector<Intent>& intents) {
   const bool leases = find_intent<DhcpGuard>(intents) != nullptr;
-  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard), unmarked()};
-  if (leases) out.push_back(forget_lease());
+  std::vector<Rule> out{RuleBuilder().jump(leases ? kLeaseGuard : kSourceGuard), clear_mark()};
+  if (leases) out.push_back(remove_lease());
   if (const RateLimit* limit = limit_of(intents, Direction::from_vm)) {
-    out.push_back(mac_limit(kLimitsFrom, kSourceMac, RuleBuilder("limit " + limit->rate.text()),
+    out.push_back(limit_mac(kLimitsFrom, kSourceMac, RuleBuilder("limit " + limit->rate.text()),
                             limit->rate));
   }
   if (const Mark* mark = find_intent<Mark>(intents)) append(out, mark_rules(*mark));
-  out.push_back(passed(intents));
+  out.push_back(accept_or_inspect(intents));
   return out;
 }
 
-// The rules of one direction; `permit` ends what they permit.
+// The ACL rules of one direction. `permit` ends a rule that permits.
 template <class Permit>
 void filter_rules(std::vector<Rule>& out, const Filter* filter, Direction direction,
                   Permit permit) {
@@ -173,29 +174,29 @@ void filter_rules(std::vector<Rule>& out, const Filter* filter, Direction direct
 }
 
 std::vector<Rule> from_vm_rules(const std::vector<Intent>& intents) {
-  std::vector<Rule> out{unmarked()};
-  if (find_intent<DhcpGuard>(intents) != nullptr) append(out, no_servers());
-  // Back to the base chain, where the destination has its say.
+  std::vector<Rule> out{clear_mark()};
+  if (find_intent<DhcpGuard>(intents) != nullptr) append(out, drop_servers());
+  // Returns to the base chain, which looks up the destination next.
   filter_rules(out, find_intent<Filter>(intents), Direction::from_vm,
-               [](RuleBuilder& rule) { return rule.back(); });
+               [](RuleBuilder& rule) { return rule.return_(); });
   return out;
 }
 
-// Two networks never meet, also on one bridge that is not ours. The mark is the destination's VNID
-// when it begins, see to_network().
-std::vector<Rule> isolation(Vnid vnid) {
+// Drops frames from another network: two networks are isolated even on one bridge of the operator.
+// The mark is the VNID of the destination at first, see jump_to_network().
+std::vector<Rule> drop_other_networks(Vnid vnid) {
   return {RuleBuilder().jump(kMarkSource), RuleBuilder("another network")
                                                .add(LoadMeta{MetaKey::mark, 0})
-                                               .add(Compare{0, network_number(vnid), false})
+                                               .add(Cmp{0, vnid_mark(vnid), false})
                                                .drop()};
 }
 
 std::vector<Rule> to_vm_rules(Vnid vnid, const std::vector<Intent>& intents) {
-  std::vector<Rule> out = isolation(vnid);
-  out.push_back(unmarked());
+  std::vector<Rule> out = drop_other_networks(vnid);
+  out.push_back(clear_mark());
   const std::string deliver = chain_name("deliver", vnid);
   filter_rules(out, find_intent<Filter>(intents), Direction::to_vm,
-               [&](RuleBuilder& rule) { return rule.go_to(deliver); });
+               [&](RuleBuilder& rule) { return rule.goto_(deliver); });
   return out;
 }
 
@@ -205,10 +206,10 @@ std::vector<Rule> deliver_rules(const std::vector<Intent>& intents) {
   if (const RateLimit* limit = limit_of(intents, Direction::to_vm)) {
     RuleBuilder one("limit " + limit->rate.text());
     one.masked({Header::link, 0, 1}, "\1", Bytes(1, '\0'));
-    out.push_back(mac_limit(kLimitsTo, kDestinationMac, std::move(one), limit->rate));
-    out.push_back(port_limit(limit->rate));
+    out.push_back(limit_mac(kLimitsTo, kDestinationMac, std::move(one), limit->rate));
+    out.push_back(limit_port_multicast(limit->rate));
   }
-  out.push_back(passed(intents));
+  out.push_back(accept_or_inspect(intents));
   return out;
 }
 
@@ -223,41 +224,12 @@ Table network_part(Vnid vnid, const std::vector<Intent>& intents) {
   chain("from", from_vm_rules(intents));
   chain("to", to_vm_rules(vnid, intents));
   chain("deliver", deliver_rules(intents));
-  const auto leads = [&](const std::string& map, VerdictCode code, std::string_view role) {
-    out.elements[map] = {{network_number(vnid), Verdict{code, chain_name(role, vnid)}}};
+  const auto map_network = [&](const std::string& map, VerdictCode code, std::string_view role) {
+    out.elements[map] = {{vnid_mark(vnid), Verdict{code, chain_name(role, vnid)}}};
   };
-  leads(kAdmitNetworks, VerdictCode::go_to, "admit");
-  leads(kFromNetworks, VerdictCode::jump, "from");
-  leads(kToNetworks, VerdictCode::go_to, "to");
-  return out;
-}
-
-Table member_part(Vnid vnid, const Vm& vm) {
-  Table out;
-  const Bytes mac = mac_bytes(vm.mac);
-  const Bytes network = network_number(vnid);
-  if (vm.port.empty()) {
-    out.elements[kVms] = {{mac, network}};
-  } else {
-    out.elements[kVmsAtPorts] = {{port_bytes(vm.port.str()) + padded(mac), network}};
-  }
-  if (vm.addresses.empty()) {
-    out.elements[kUnaddressed] = {{mac}};
-    return out;
-  }
-  std::set<IpAddress> addresses(vm.addresses.begin(), vm.addresses.end());
-  addresses.insert(link_local(vm.mac));
-  for (const IpAddress& address : addresses) {
-    const bool ipv4 = address.family() == Family::ipv4;
-    out.elements[ipv4 ? kAddresses4 : kAddresses6].push_back(
-        {padded(mac) + address_bytes(address)});
-  }
-  return out;
-}
-
-Table port_part(Vnid vnid, const std::string& port) {
-  Table out;
-  out.elements[kPorts] = {{port_bytes(port), network_number(vnid)}};
+  map_network(kAdmitNetworks, VerdictCode::goto_, "admit");
+  map_network(kFromNetworks, VerdictCode::jump, "from");
+  map_network(kToNetworks, VerdictCode::goto_, "to");
   return out;
 }
 
@@ -266,10 +238,10 @@ std::optional<Error> expressible(const std::vector<Intent>& intents) {
     const auto* limit = std::get_if<RateLimit>(&intent);
     if (limit == nullptr) continue;
     const std::uint64_t bytes = bytes_of(limit->rate);
-    if (bytes >= 1 && bytes <= kMostBytes) continue;
+    if (bytes >= 1 && bytes <= kMaxBytesPerSecond) continue;
     return Error{Code::unsupported,
-                 "the kernel limits rates from 8bit to " + BitRate(kMostBytes * 8).text() +
-                     ", and not to " + limit->rate.text(),
+                 "the kernel can limit rates from 8bit to " +
+                     BitRate(kMaxBytesPerSecond * 8).text() + ", not " + limit->rate.text(),
                  {.entry = "bandwidth " + std::string(direction_name(limit->direction)) + " " +
                            limit->rate.text()}};
   }
@@ -283,24 +255,6 @@ std::optional<Vnid> chain_vnid(std::string_view chain) {
     if (vnid) return *vnid;
   }
   return std::nullopt;
-}
-
-Bytes lease_prefix(const Mac& mac) {
-  return padded(mac_bytes(mac));
-}
-
-Bytes lease_prefix(const Element& lease) {
-  return lease.key.substr(0, lease.key.size() - 4);
-}
-
-Bytes lease_key(const Mac& mac, const IpAddress& address) {
-  return lease_prefix(mac) + address_bytes(address);
-}
-
-IpAddress leased_address(const Bytes& key) {
-  std::array<std::uint8_t, 16> bytes{};
-  std::copy_n(key.end() - 4, 4, bytes.begin());
-  return {Family::ipv4, bytes};
 }
 
 }  // namespace tenet::device::nft
