@@ -2,6 +2,8 @@
 
 #include "common/command/vnid_filter.h"
 #include "common/core/attributes.h"
+#include "common/core/match_text.h"
+#include "common/core/rule_element.h"
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
 #include "device-agent/core/explain.h"
@@ -53,9 +55,9 @@ Result<Output> list_vms(const CommandServices& services, const Input& in) {
     for (const ServerName& server : network.claims) {
       const std::string until = "until " + utc_text(services.core.reserved_until(server));
       for (const VmPtr& vm : services.core.view(server).at(vnid).vms) {
-        out.rows.push_back({vnid.text(), vm->id, vm->mac.text(), addresses_text(*vm), vm->port.str(),
-                            std::string(state_name(vm->state)), vm->reserve ? until : "no",
-                            server});
+        out.rows.push_back({vnid.text(), vm->id, vm->mac.text(), addresses_text(*vm),
+                            vm->port.str(), std::string(state_name(vm->state)),
+                            vm->reserve ? until : "no", server});
       }
     }
   }

@@ -1,14 +1,11 @@
 #include "device-agent/device_config.h"
 
-#include <algorithm>
-
-#include "common/core/intent.h"
+#include "common/core/rule_element.h"
 #include "common/core/text.h"
 #include "common/core/vnid.h"
 #include "common/runtime/config.h"
 #include "common/runtime/log_config.h"
 #include "common/xmpp/xmpp_config.h"
-#include "device-agent/datapath/linux/program/port_names.h"
 
 namespace tenet::device {
 namespace {
@@ -85,62 +82,6 @@ Capacity read_capacity(Section section) {
   return out;
 }
 
-// The name of a port, or its beginning and an asterisk.
-bool is_pattern(std::string_view text) {
-  if (text.ends_with('*')) text.remove_suffix(1);
-  return nft::is_port_name(text);
-}
-
-std::string read_port(Section& section, std::string_view key) {
-  std::string name = section.text(key);
-  if (!name.empty() && !nft::is_port_name(name)) {
-    section.problem(key, "'" + name + "' is no name of a port: " + std::string(nft::kPortNameForm));
-  }
-  return name;
-}
-
-// Whether a name with that prefix can be one of the pattern.
-bool overlap(std::string_view pattern, std::string_view prefix) {
-  if (!pattern.ends_with('*')) return pattern.starts_with(prefix);
-  pattern.remove_suffix(1);
-  return pattern.starts_with(prefix) || prefix.starts_with(pattern);
-}
-
-LinuxOptions read_linux(Section& section) {
-  LinuxOptions out;
-  out.network_namespace = section.text("network-namespace");
-  out.underlay.port = read_port(section, "underlay");
-  out.underlay.udp_port =
-      static_cast<std::uint16_t>(section.number("vxlan-port", out.underlay.udp_port, 1, 65535));
-  for (const std::string& pattern : section.texts("guarded-ports")) {
-    if (!is_pattern(pattern)) {
-      section.problem("guarded-ports", "'" + pattern +
-                                           "' is no name of a port, nor the beginning of one "
-                                           "and an asterisk, like vm* or eth1");
-    }
-    for (const std::string_view own : {nft::kBridgePrefix, nft::kVxlanPrefix}) {
-      if (!overlap(pattern, own)) continue;
-      section.problem("guarded-ports", "'" + pattern + "' covers names that Tenet gives links of " +
-                                           "its own: " + std::string(own) + "...");
-    }
-    out.guarded_ports.push_back(pattern);
-  }
-  if (nft::is_guarded(out.guarded_ports, out.underlay.port)) {
-    section.problem("underlay", "the port " + out.underlay.port +
-                                    " is among the guarded ports, where only VMs talk");
-  }
-  for (Section& queue : section.tables("queue")) {
-    const std::string port = read_port(queue, "port");
-    if (port.empty()) queue.problem("port", "the key is missing");
-    if (!queue.has("rate")) queue.problem("rate", "the key is missing");
-    const bool twice = std::any_of(out.queues.begin(), out.queues.end(),
-                                   [&](const QueueOptions& other) { return other.port == port; });
-    if (twice) queue.problem("port", "the port " + port + " is there twice");
-    out.queues.push_back({port, queue.parsed<BitRate>("rate", BitRate(1), BitRate::parse)});
-  }
-  return out;
-}
-
 Result<DeviceConfig> read_file(Result<runtime::ConfigFile> file) {
   if (!file) return fail(file.error());
   DeviceConfig out;
@@ -153,16 +94,8 @@ Result<DeviceConfig> read_file(Result<runtime::ConfigFile> file) {
     out.state = agent.text("state", "/var/lib/tenet/device-agent.db");
     out.servers = xmpp::read_peers(root, "server", "server-agent");
     Section datapath = root.table("datapath");
-    out.driver = datapath.choice("driver", {"record", "linux"}, "record");
-    out.linux_datapath = read_linux(datapath);
+    out.open_driver = read_driver(datapath);
     out.repair_interval = datapath.duration("repair-interval", std::chrono::seconds(30));
-    out.record_file = datapath.text("record-file");
-    out.unsupported = datapath.texts("unsupported");
-    for (const std::string& name : out.unsupported) {
-      if (std::find(kIntentNames.begin(), kIntentNames.end(), name) != kIntentNames.end()) continue;
-      datapath.problem("unsupported", "there is no intent " + name + "; known are " +
-                                          join({kIntentNames.begin(), kIntentNames.end()}, ", "));
-    }
     out.capacity = read_capacity(root.table("capacity"));
     out.baseline = read_baseline(root.table("baseline"));
   }

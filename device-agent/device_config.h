@@ -13,7 +13,7 @@
 #include "common/xmpp/session.h"
 #include "device-agent/core/baseline.h"
 #include "device-agent/core/capacity.h"
-#include "device-agent/datapath/linux/kernel/linux_options.h"
+#include "device-agent/datapath/registry.h"
 
 namespace tenet::device {
 
@@ -23,10 +23,7 @@ struct DeviceConfig {
   std::set<PeerId> operators;  // accounts
   std::vector<PeerId> servers;
   std::string state;
-  std::string driver;
-  std::string record_file;
-  std::vector<std::string> unsupported;  // intents that the record driver shall refuse
-  LinuxOptions linux_datapath;
+  OpenDriver open_driver;
   std::chrono::milliseconds repair_interval{};
   Baseline baseline;
   Capacity capacity;

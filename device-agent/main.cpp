@@ -3,28 +3,11 @@
 #include "common/runtime/daemon.h"
 #include "common/runtime/program.h"
 #include "device-agent/commit/device_store.h"
-#include "device-agent/datapath/linux/kernel/linux_driver.h"
-#include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "device-agent/device_config.h"
 
 namespace tenet::device {
 namespace {
-
-Result<std::unique_ptr<Driver>> make_driver(runtime::Daemon& daemon, const DeviceConfig& config) {
-  if (config.driver == "record") {
-    return std::make_unique<RecordDriver>(config.record_file, config.unsupported);
-  }
-  auto driver = LinuxDriver::open(daemon.io(), config.linux_datapath);
-  if (!driver) return fail(driver.error());
-  const auto& reasons = (*driver)->capabilities().unsupported_because;
-  for (std::size_t i = 0; i < reasons.size(); ++i) {
-    if (reasons.at(i).empty()) continue;
-    log::info("not supported here",
-              {{"intent", std::string(kIntentNames.at(i))}, {"reason", reasons.at(i)}});
-  }
-  return *std::move(driver);
-}
 
 Result<int> run(const std::string& path, bool check) {
   auto config = load_device_config(path);
@@ -32,7 +15,7 @@ Result<int> run(const std::string& path, bool check) {
   if (check) return 0;
   runtime::Daemon daemon;  // first, so that a signal during the start is not lost
   if (auto configured = log::configure(config->log); !configured) return fail(configured.error());
-  auto driver = make_driver(daemon, *config);
+  auto driver = config->open_driver(daemon.io());
   if (!driver) return fail(driver.error());
   auto store = DeviceStore::open(config->state);
   if (!store) {

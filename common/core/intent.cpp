@@ -1,4 +1,5 @@
 #include "common/core/intent.h"
+#include "common/core/match_text.h"
 
 namespace tenet {
 namespace {

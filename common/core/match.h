@@ -5,23 +5,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "common/core/address.h"
-#include "common/core/element.h"
-#include "common/core/error.h"
 
 namespace tenet {
 
 // The VM's view: from-vm is what the VM sends.
 enum class Direction : std::uint8_t { from_vm, to_vm };
-std::string_view direction_name(Direction direction);
-std::optional<Direction> direction_of(std::string_view name);
 
 enum class Action : std::uint8_t { permit, deny };
-std::string_view action_name(Action action);
-std::optional<Action> action_of(std::string_view name);
 
 struct PortRange {
   std::uint16_t first = 0;
@@ -43,7 +35,7 @@ inline constexpr std::uint8_t kIcmpv6 = 58;
 inline constexpr std::uint8_t kSctp = 132;
 }  // namespace ip_protocol
 
-// Absent means any. Invariant (see check_match): fields that need each other agree, and an
+// Absent means any. Invariant (see complete()): fields that need each other agree, and an
 // ethertype that others imply (a prefix, ICMP) is filled in.
 struct Match {
   Direction direction = Direction::from_vm;
@@ -82,15 +74,10 @@ struct Packet {
 bool matches(const Match& match, const Packet& packet);
 // A packet that both match, or nothing if there is none.
 std::optional<Packet> common_packet(const Match& a, const Match& b);
-// "to-vm tcp 10.0.0.0 port 0 -> 0.0.0.0 port 22".
-std::string text(const Packet& packet);
-// "permit to-vm tcp from 10.0.0.0/8 to port 22-23".
-std::string text(const Rule& rule);
 
-// <rule id= action= direction= .../> as a value. Errors: invalid, naming rule and attribute.
-Result<Rule> parse_rule(const Element& element);
-Element format_rule(const Rule& rule, std::string_view xmlns);
-// Orders by id. Errors: invalid if two rules have the same id.
-Result<std::vector<Rule>> order_rules(std::vector<Rule> rules);
+// Fills in the ethertype that other fields imply. Returns what contradicts, or an empty text.
+std::string complete(Match& match);
+bool has_ports(std::uint8_t protocol);
+bool is_icmp(std::uint8_t protocol);
 
 }  // namespace tenet

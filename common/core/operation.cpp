@@ -9,10 +9,10 @@ namespace {
 
 std::size_t escaped_bytes(std::string_view text) {
   // An escape is 6 characters at most.
-  return text.size() + 5 * static_cast<std::size_t>(std::count_if(
-                               text.begin(), text.end(), [](char c) {
-                                 return std::string_view("&<>\"'").find(c) != std::string_view::npos;
-                               }));
+  return text.size() +
+         5 * static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+           return std::string_view("&<>\"'").find(c) != std::string_view::npos;
+         }));
 }
 
 std::size_t vm_bytes(const Vm& vm) {
@@ -75,19 +75,18 @@ std::string text(const Operation& operation) {
 std::size_t wire_bytes(const Operation& operation) {
   // Its element, or two tags around a policy; what declares a namespace stands on the batch.
   const std::size_t tags = 2 * operation_name(operation).size() + 40;
-  return tags +
-         std::visit(Overloaded{
-                        [](const PolicySync& o) { return o.policy->wire_bytes(); },
-                        [](const PolicyUpdate& o) { return o.policy->wire_bytes(); },
-                        [](const PolicyWithdraw&) { return std::size_t{0}; },
-                        [](const Associate& o) {
-                          return vm_bytes(*o.vm) +
-                                 (o.from ? escaped_bytes(o.from->text()) + 8 : 0) +
-                                 (o.policy ? o.policy->wire_bytes() : 0);
-                        },
-                        [](const Dissociate& o) { return o.vm.size(); },
-                    },
-                    operation);
+  return tags + std::visit(Overloaded{
+                               [](const PolicySync& o) { return o.policy->wire_bytes(); },
+                               [](const PolicyUpdate& o) { return o.policy->wire_bytes(); },
+                               [](const PolicyWithdraw&) { return std::size_t{0}; },
+                               [](const Associate& o) {
+                                 return vm_bytes(*o.vm) +
+                                        (o.from ? escaped_bytes(o.from->text()) + 8 : 0) +
+                                        (o.policy ? o.policy->wire_bytes() : 0);
+                               },
+                               [](const Dissociate& o) { return o.vm.size(); },
+                           },
+                           operation);
 }
 
 std::set<Vnid> vnids_losing_vms(const std::vector<Operation>& operations,

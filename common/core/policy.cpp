@@ -78,8 +78,7 @@ Policy::Policy(Vnid vnid, Revision revision, std::vector<PolicyEntry> entries)
 std::size_t Policy::wire_bytes() const {
   const std::string_view frame = entries_.empty() ? "<policy vnid=\"\" revision=\"\"/>"
                                                   : "<policy vnid=\"\" revision=\"\"></policy>";
-  return frame.size() + vnid_.text().size() + std::to_string(stamp_.revision).size() +
-         entry_bytes_;
+  return frame.size() + vnid_.text().size() + std::to_string(stamp_.revision).size() + entry_bytes_;
 }
 
 Succession succession(const PolicyStamp& now, const PolicyStamp& next) {

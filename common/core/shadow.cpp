@@ -1,5 +1,6 @@
 #include "common/core/shadow.h"
 
+#include "common/core/match_text.h"
 #include "common/core/text.h"
 
 namespace tenet {

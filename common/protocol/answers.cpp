@@ -1,15 +1,13 @@
 #include <algorithm>
 
 #include "common/core/text.h"
+#include "common/protocol/answer_limits.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/codec_common.h"
 #include "common/protocol/refusal.h"
 
 namespace tenet::protocol {
 namespace {
-
-// Of an answer: past it, nodes are left for the next question, and refusals lose text and witness.
-constexpr std::size_t kMaxAnswerBytes = 40'960;
 
 // ---- answers ---------------------------------------------------------------------------------
 
@@ -255,40 +253,19 @@ Element to_element(const SyncedAnswer& message) {
 
 Element to_element(const CompareAnswer& message) {
   Element out = make("digests");
-  std::size_t bytes = 0;
-  for (const Node& node : message.nodes) {
-    Element element = std::visit(NodeWriter{}, node);
-    bytes += canonical_text(element).size();
-    if (!out.children.empty() && bytes > kMaxAnswerBytes) break;  // the rest will be asked again
-    out.add(std::move(element));
-  }
+  for (const Node& node : message.nodes) out.children.push_back(std::visit(NodeWriter{}, node));
+  keep_first_nodes(out.children);
   return out;
 }
 
 Element to_element(const BatchAnswer& message) {
   std::vector<std::size_t> done;
-  // Equal errors share an element.
-  std::vector<std::pair<Error, std::vector<std::size_t>>> refused;
-  std::size_t bytes = 0;
   for (std::size_t i = 0; i < message.results.size(); ++i) {
-    if (!message.results[i]) {
-      done.push_back(i);
-      continue;
-    }
-    Error error = *message.results[i];
-    if (bytes > kMaxAnswerBytes / 2) error = {error.code, {}, {}};
-    const auto same = std::find_if(refused.begin(), refused.end(),
-                                   [&](const auto& entry) { return entry.first == error; });
-    if (same != refused.end()) {
-      same->second.push_back(i);
-    } else {
-      bytes += describe(error).size() + 200;  // and its markup
-      refused.emplace_back(std::move(error), std::vector<std::size_t>{i});
-    }
+    if (!message.results[i]) done.push_back(i);
   }
   Element out = sequence_element("batch", message.sequence);
   if (!done.empty()) out.add("done").set("operations", ranges_of(done));
-  for (const auto& [error, places] : refused) {
+  for (const auto& [error, places] : shared_refusals(message.results)) {
     Element& element = out.add("refused").set("operations", ranges_of(places));
     element.add(to_element(error, std::string(kNamespace)));
   }
@@ -311,7 +288,8 @@ Result<Answer> parse_answer(const Element& element, const Request& request, Peer
   if (!is(element, request_name(request))) {
     return bad_answer("it is <" + element.name + " xmlns='" + element.xmlns + "'>");
   }
-  if (const auto* batch = std::get_if<Batch>(&request)) return parse_batch_answer(element, *batch, parse_peer);
+  if (const auto* batch = std::get_if<Batch>(&request))
+    return parse_batch_answer(element, *batch, parse_peer);
   if (const auto* compare = std::get_if<Compare>(&request)) {
     return parse_compare_answer(element, *compare);
   }

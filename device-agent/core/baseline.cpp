@@ -1,4 +1,5 @@
 #include "device-agent/core/baseline.h"
+#include "common/core/match_text.h"
 
 #include <string>
 

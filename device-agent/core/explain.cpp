@@ -1,4 +1,5 @@
 #include "device-agent/core/explain.h"
+#include "common/core/match_text.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,5 +1,6 @@
 // The device agent's configuration: refused with every problem named, or a device runs on it.
 #include "device-agent/device_config.h"
+#include "common/xmpp/jid.h"
 
 #include "tests/fuzz/target.h"
 #include "tests/support/small_world.h"
@@ -14,8 +15,12 @@ constexpr const char* kName = "device.toml";
 void check(const DeviceConfig& config) {
   require(!config.xmpp.jid.empty() && !config.xmpp.jid.is_bare(), "the agent has a full JID");
   require(config.xmpp.reconnect_min <= config.xmpp.reconnect_max, "back-off does not shrink");
-  for (const PeerId& server : config.servers) require(!server.is_bare(), "a server has a full JID");
-  for (const PeerId& name : config.operators) require(name.is_bare(), "an operator has a bare JID");
+  for (const PeerId& server : config.servers) {
+    require(!xmpp::Jid::parse(server.text())->is_bare(), "a server has a full JID");
+  }
+  for (const PeerId& name : config.operators) {
+    require(xmpp::Jid::parse(name.text())->is_bare(), "an operator has a bare JID");
+  }
   require(config.repair_interval.count() > 0, "the repair interval is a time");
   // It decides, and nothing that it decides breaks a law.
   DeviceCore core({config.baseline, config.capacity, {}});

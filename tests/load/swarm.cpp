@@ -6,7 +6,6 @@
 #include "common/observe/log.h"
 #include "common/runtime/daemon.h"
 #include "common/runtime/program.h"
-#include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "tests/load/swarm.h"
 
@@ -18,9 +17,10 @@ Result<std::unique_ptr<DeviceAgent>> make(runtime::Daemon& daemon, const std::st
   if (!config) return fail(config.error());
   auto store = DeviceStore::open(config->state);
   if (!store) return fail(store.error());
-  auto driver = std::make_unique<RecordDriver>(config->record_file, config->unsupported);
+  auto driver = config->open_driver(daemon.io());
+  if (!driver) return fail(driver.error());
   return std::make_unique<DeviceAgent>(daemon, *std::move(config), path, *std::move(store),
-                                       std::move(driver));
+                                       *std::move(driver));
 }
 
 Result<int> run(const std::string& folder) {

@@ -2,6 +2,8 @@
 
 #include "common/core/attributes.h"
 #include "common/core/kinds/format.h"
+#include "common/core/match_text.h"
+#include "common/core/rule_element.h"
 
 namespace tenet {
 

@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "common/core/element.h"
+#include "common/core/error.h"
 #include "common/core/intent.h"
 #include "common/core/vnid.h"
 

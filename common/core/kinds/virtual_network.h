@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "common/core/element.h"
+#include "common/core/error.h"
 #include "common/core/intent.h"
 #include "common/core/vnid.h"
 

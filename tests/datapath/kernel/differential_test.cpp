@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "common/core/match_text.h"
+#include "common/core/rule_element.h"
 #include "device-agent/core/explain.h"
 #include "tests/datapath/kernel/frames.h"
 #include "tests/datapath/kernel/world.h"

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "common/core/match_text.h"
+#include "common/core/rule_element.h"
 #include "tests/support/generators.h"
 
 namespace tenet {

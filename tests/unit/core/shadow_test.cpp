@@ -1,5 +1,6 @@
 // Rules that can never match, against brute force.
 #include "common/core/shadow.h"
+#include "common/core/rule_element.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

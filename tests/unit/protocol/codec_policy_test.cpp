@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "common/core/rule_element.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/xml_text.h"
 #include "tests/support/generators.h"

@@ -1,6 +1,7 @@
 // Renders the policy of one network as its four chains.
 #include <algorithm>
 
+#include "common/core/match_text.h"
 #include "device-agent/datapath/linux/program/lease_keys.h"
 #include "device-agent/datapath/linux/program/program.h"
 #include "device-agent/datapath/linux/program/program_names.h"
