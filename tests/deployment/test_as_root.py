@@ -30,11 +30,14 @@ class AsRoot(unittest.TestCase):
         self.bin = self.folder / "bin"
         self.bin.mkdir()
         for tool in TOOLS:
-            found = shutil.which(tool)
-            assert found, tool
-            (self.bin / tool).symlink_to(found)
-        # No package is installed.
-        self.program("dpkg-query", "exit 1")
+            self.link(tool, tool)
+        self.link("dpkg-query", "false")  # no package is installed
+
+    def link(self, name: str, tool: str) -> None:
+        """That tool in the PATH, by a name."""
+        found = shutil.which(tool)
+        assert found, tool
+        (self.bin / name).symlink_to(found)
 
     def program(self, name: str, text: str) -> None:
         """A script in the PATH."""
