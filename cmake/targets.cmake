@@ -17,7 +17,7 @@ function(tenet_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINK;LINK_PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC tenet-options ${ARG_LINK} PRIVATE ${ARG_LINK_PRIVATE})
-  if(TENET_FUZZ)
+  if(TENET_FUZZ_COVERAGE)
     # libFuzzer's targets see which branches of it an input takes.
     target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
   endif()

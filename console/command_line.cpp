@@ -31,7 +31,7 @@ class Parser {
  public:
   explicit Parser(const std::string& version) : app_(kAbout, "tenetctl") {
     app_.footer(help_footer());
-    app_.set_version_flag("--version", "tenetctl " + version);
+    app_.set_version_flag("--version", "tenetctl " + version, "print the version and exit");
     app_.failure_message(explain_mistake);
     app_.get_formatter()->column_width(32);
     add_global_options();

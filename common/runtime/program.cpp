@@ -17,6 +17,8 @@ int run(const Program& program, int argc, char** argv) {
   bool check = false;
   app.add_option("--config", path, "configuration file (TOML)")->capture_default_str();
   app.add_flag("--check", check, "validate the configuration and exit");
+  app.set_version_flag("--version", program.name + " " + TENET_VERSION,
+                       "print the version and exit");
   program.options(app);
   CLI11_PARSE(app, argc, argv);
   const auto code = program.run(path, check);

@@ -1,4 +1,5 @@
-// The main function that both daemons share: --config and --check, errors on standard error.
+// The main function that both daemons share: --config, --check and --version, errors on standard
+// error.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -12,9 +12,11 @@ from scapy.packet import Packet, Raw
 from harness.commands import CommandError, ConsoleTimeout, Result
 from harness.frames import FrameSocket, Test
 from harness.lab import UNDERLAY, DeviceSpace, Lab
+from harness.namespaces import CommandFailed
 from harness.nftables import Item, read_nftables
 from harness.numbering import OUTSIDE  # noqa: F401: a word of the tests
 from harness.streams import Stream
+from harness.topology import NotAsBefore
 from harness.vm_host import VmHost
 from system.case import SystemTest, policy
 
@@ -38,12 +40,15 @@ class DatapathTest(SystemTest):
     underlay = False
 
     def setUp(self) -> None:
-        self.lab = Lab()
-        self.addCleanup(self.lab.close)
         self._taps: dict[VmHost, FrameSocket] = {}
         self._tokens = itertools.count(1)
         self._revisions: dict[str, int] = {}
         self._created: set[str] = set()
+        super().setUp()
+
+    def _make_world(self) -> None:
+        self.lab = Lab()
+        self._closing.append(self.lab.close)
         names = [f"switch{number}" for number in range(1, self.devices + 1)]
         self.spaces = [self.lab.device(name, bridge=self.bridge) for name in names]
         self.space = self.spaces[0]
@@ -51,7 +56,23 @@ class DatapathTest(SystemTest):
             self.segment = self.lab.underlay(*self.spaces)
         self.cable()
         self.options = {"overrides": {s.name: {"datapath": self._config(s)} for s in self.spaces}}
-        super().setUp()
+        super()._make_world()
+        if self.shared:
+            self.lab.begin()
+            self._first = self.kernels()
+
+    def _begin_again(self) -> None:
+        try:
+            self.lab.rewind()
+        except CommandFailed as problem:
+            raise NotAsBefore(problem) from None
+        super()._begin_again()
+        if self.kernels() != self._first:
+            raise NotAsBefore("the kernel has not what it had")
+
+    def kernels(self) -> list[Any]:
+        """What each device's kernel has."""
+        return [self.kernel(space) for space in self.spaces]
 
     def cable(self) -> None:
         """Make the hosts that are there before the agents start."""

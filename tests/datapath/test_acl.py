@@ -90,6 +90,8 @@ def probes(one: VmHost, two: VmHost) -> Iterator[tuple[bool, str, Packet]]:
 class AccessList(DatapathTest):
     """One VM, and a host outside that is none, so each way is judged once."""
 
+    shared = True
+
     def cable(self) -> None:
         self.vm = self.space.host("vm1", 1)
         self.outside = self.space.host("up0", OUTSIDE)
@@ -204,6 +206,8 @@ class AccessList(DatapathTest):
 
 class RealStacks(DatapathTest):
     """What applications see, between two VMs: both of them are judged."""
+
+    shared = True
 
     def cable(self) -> None:
         self.web = self.space.host("vm1", 1)

@@ -51,6 +51,8 @@ def later(one: VmHost, two: VmHost, version: int, protocol: str) -> Packet:
 class Fragments(DatapathTest):
     """One VM, and a host outside that is none."""
 
+    shared = True
+
     def cable(self) -> None:
         self.vm = self.space.host("vm1", 1)
         self.outside = self.space.host("up0", OUTSIDE)

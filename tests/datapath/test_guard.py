@@ -42,6 +42,8 @@ def everything(sender: VmHost, receiver: VmHost) -> list[Packet]:
 class GuardTest(DatapathTest):
     """Three guarded ports, and a host outside on a port that is not guarded."""
 
+    shared = True
+
     def cable(self) -> None:
         self.one = self.space.host("vm1", 1)
         self.two = self.space.host("vm2", 2)

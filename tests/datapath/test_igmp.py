@@ -21,6 +21,7 @@ PORT = 7000
 
 
 class Igmp(DatapathTest):
+    shared = True
     group = "239.7.7.7"
     version = 4
     underlay = True

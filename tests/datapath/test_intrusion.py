@@ -22,6 +22,8 @@ def _equals(original: bytes) -> Test:
 
 
 class Detection(DatapathTest):
+    shared = True
+
     def cable(self) -> None:
         self.one = self.space.host("vm1", 1)
         self.two = self.space.host("vm2", 2)

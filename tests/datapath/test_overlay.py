@@ -21,6 +21,7 @@ BLUE = "<virtual-network multicast='239.1.19.136' vni='70000'/>"
 
 
 class Overlay(DatapathTest):
+    shared = True
     devices = 2
     underlay = True
     bridge = None

@@ -23,6 +23,7 @@ FOUR = "<virtual-network multicast='239.1.19.136' vni='70000'/>"
 
 
 class Overlay6(DatapathTest):
+    shared = True
     devices = 2
     underlay = True
     bridge = None

@@ -18,6 +18,7 @@ AF21, EF = 18, 46
 
 
 class Qos(DatapathTest):
+    shared = True
     datapath = {"queue": [{"port": "up0", "rate": "1Gbit"}]}
 
     def cable(self) -> None:

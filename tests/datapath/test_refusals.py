@@ -13,6 +13,7 @@ SEGMENT = "<virtual-network multicast='239.1.16.0'/>"
 
 
 class Refusals(DatapathTest):
+    shared = True
     underlay = True
 
     def cable(self) -> None:
@@ -124,6 +125,8 @@ class Refusals(DatapathTest):
 
 class Devices(DatapathTest):
     """What a device cannot do as it is configured."""
+
+    shared = True
 
     def test_a_segment_without_underlay(self) -> None:
         before = self.kernel()

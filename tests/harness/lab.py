@@ -49,6 +49,7 @@ class DeviceSpace:
         given = addresses(number) if ip is None else ip
         made = VmHost(self.space, port, mac(number), given, mtu)
         self.lab.callback(made.close)
+        self.lab.hosts.append(made)
         wanted = self.bridge if bridge == "" else bridge
         if wanted:
             self.space.ip(f"link set {port} master {wanted}")
@@ -74,14 +75,18 @@ class Lab:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="tenet-lab-"))
         self.folder = Path(folder)
         self.devices: dict[str, DeviceSpace] = {}
+        self.hosts: list[VmHost] = []
+        self._begun: contextlib.ExitStack | None = None  # what `rewind` closes
+        self._spaces: list[Namespace] = []
 
     def enter(self, space: Namespace) -> Namespace:
         """Close a namespace with the lab."""
-        return self._stack.enter_context(space)
+        self._spaces.append(space)
+        return (self._begun or self._stack).enter_context(space)
 
     def callback(self, function: Callable[[], object]) -> None:
         """Call a function at the end, the last one first."""
-        self._stack.callback(function)
+        (self._begun or self._stack).callback(function)
 
     def device(self, name: str = "switch1", *, bridge: str | None = BRIDGE) -> DeviceSpace:
         """One more device."""
@@ -109,8 +114,37 @@ class Lab:
             segment.ip(f"link set {far} master seg0", f"link set {far} up")
         return segment
 
+    def begin(self) -> None:
+        """What is made from here on goes with `rewind`."""
+        self._begun = contextlib.ExitStack()
+        self._first = list(self._spaces), list(self.hosts), dict(self.devices)
+        for space in (*self._spaces, *(host.space for host in self.hosts)):
+            space.begin()
+        for host in self.hosts:
+            host.begin()
+
+    def rewind(self) -> None:
+        """Return to what there was at `begin`: devices, hosts, their programs, sockets and addresses.
+
+        Bridges and hosts forget whom they have seen since.
+        """
+        assert self._begun is not None
+        self._begun.close()
+        self._spaces, self.hosts, self.devices = (
+            list(self._first[0]), list(self._first[1]), dict(self._first[2])
+        )  # fmt: skip
+        for space in (*self._spaces, *(host.space for host in self.hosts)):
+            space.rewind()
+        for host in self.hosts:
+            host.rewind()
+        for device in self.devices.values():
+            if device.bridge:
+                device.space.ip(f"link set {device.bridge} type bridge fdb_flush")
+
     def close(self) -> None:
         """Remove everything."""
+        if self._begun is not None:
+            self._begun.close()
         self._stack.close()
 
     def __enter__(self) -> Lab:

@@ -215,6 +215,19 @@ class Namespace:
 
     # -- end -----------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """The programs and sockets that come from here on go with `rewind`."""
+        self._first = len(self._programs), len(self._sockets)
+
+    def rewind(self) -> None:
+        """End the programs and close the sockets that came after `begin`."""
+        programs, sockets = self._first
+        for program in self._programs[programs:]:
+            program.kill()
+        for made in self._sockets[sockets:]:
+            made.close()
+        del self._programs[programs:], self._sockets[sockets:]
+
     def close(self) -> None:
         """End the programs, close the sockets, remove the namespace and its interfaces."""
         if not self.name:

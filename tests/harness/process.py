@@ -155,6 +155,12 @@ class ChildProcess:
         except FileNotFoundError:
             return ""
 
+    def clear_log(self) -> None:
+        """Let the log begin anew; what it had is in LOG.old."""
+        with self.log_file.with_name(f"{self.log_file.name}.old").open("ab") as old:
+            old.write(self.log_file.read_bytes())
+        os.truncate(self.log_file, 0)
+
     def tail(self, lines: int = 40) -> str:
         """The last lines of the log, with a heading, for messages."""
         text = "\n".join(self.log().splitlines()[-lines:])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import shutil
 import tempfile
@@ -15,12 +16,17 @@ from .broker import Broker
 from .brokers import chosen_broker
 from .commands import CommandError, ConsoleTimeout
 from .console import ConnectError, Console
+from .toml_writer import to_toml
 from .waiting import Timeout, wait_until
 from .wire import Wire
 
 ADMIN = "admin"
 STRANGER = "stranger"
 _READY = "synchronized"
+
+
+class NotAsBefore(Exception):
+    """What somebody left cannot be undone."""
 
 
 class Topology:
@@ -108,6 +114,10 @@ class Topology:
     def start(self) -> None:
         """Start the broker, every agent, and the two consoles `admin` and `stranger`."""
         self.broker.start()
+        self._first = {
+            agent.name: (copy.deepcopy(agent.config), list(agent.command))
+            for agent in self.agents.values()
+        }
         for agent in self.agents.values():
             agent.start()
         self.renew_consoles()
@@ -119,6 +129,62 @@ class Topology:
         self._consoles.clear()
         self.admin = self.console(ADMIN)
         self.stranger = self.console(STRANGER)
+        self._known_broker = self.broker.process.pid
+
+    # -- again ---------------------------------------------------------------------------------
+
+    def begin_again(self) -> None:
+        """Return to what was there at the start: no networks and VMs, the same configuration, empty
+        logs, nothing on the wire.
+
+        Raises `NotAsBefore` if somebody left what cannot be removed: make another topology.
+        """
+        stopped = [agent for agent in self.agents.values() if not agent.is_running()]
+        for agent in self.agents.values():
+            config, command = self._first[agent.name]
+            written = agent.config_file.read_text(encoding="utf-8")
+            changed = agent.command != command or written != to_toml(config)
+            agent.config, agent.command = copy.deepcopy(config), list(command)
+            if changed or not agent.is_running():
+                agent.restart()
+        try:
+            self._make_empty()
+        except (AssertionError, CommandError, ConnectError, ConsoleTimeout) as problem:
+            for agent in stopped:
+                agent.kill()  # a test that broke a state file expects that its agent ends
+            raise NotAsBefore(problem) from None
+        for agent in self.agents.values():
+            agent.clear_log()
+        os.truncate(self.broker.tap_file, 0)
+        self.wire = Wire(self.broker.tap_file)
+
+    def _make_empty(self) -> None:
+        if self.broker.process.pid != self._known_broker:
+            self.renew_consoles()
+        for console in self._consoles[2:]:
+            console.close()
+        del self._consoles[2:]
+        self.wait_ready()
+        for server in self.servers:
+            self._empty(server)
+        for device in self.devices:
+            for listing in ("list-policies", "list-vms"):
+                rows = self.admin.table(device.jid, listing)
+                if rows:
+                    raise AssertionError(f"{device.name} keeps {rows}")
+
+    def _empty(self, server: Agent) -> None:
+        """Remove the VMs and networks of a server."""
+        for listing, command, keys in (
+            ("list-vms", "remove-vm", ("vnid", "vm")),
+            ("list-networks", "delete-network", ("vnid",)),
+        ):
+            rows = self.admin.table(server.jid, listing)
+            for what in dict.fromkeys(tuple(row[key] for key in keys) for row in rows):
+                fields = dict(zip(keys, what, strict=True))
+                result = self.admin.execute(server.jid, command, **fields)
+                if result.status != "completed" or result.errors:
+                    raise AssertionError(f"{command} {fields}: {result.notes}")
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Wait until each server agent calls each device of its configuration synchronized.

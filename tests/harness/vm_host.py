@@ -56,6 +56,21 @@ class VmHost:
         """Remove the namespace, and with it the device's port."""
         self.space.close()
 
+    def begin(self) -> None:
+        """What `rewind` returns to."""
+        show = ("neighbour", "show", "dev", INTERFACE, "nud", "permanent")
+        fixed = [entry for entry in self.space.ip_json(*show) if "lladdr" in entry]
+        self._first = list(self.addresses), [(entry["dst"], entry["lladdr"]) for entry in fixed]
+
+    def rewind(self) -> None:
+        """Forget neighbours and addresses that came after `begin`."""
+        addresses, fixed = self._first
+        self.addresses = list(addresses)
+        self.space.ip(
+            f"neighbour flush dev {INTERFACE} nud all",
+            *(f"neighbour replace {dst} lladdr {mac} dev {INTERFACE}" for dst, mac in fixed),
+        )
+
     # -- who it is -----------------------------------------------------------------------------
 
     def address(self, version: int = 4) -> str:

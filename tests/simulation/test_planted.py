@@ -7,11 +7,13 @@ build, and linked in front of the library that it belongs to.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import tempfile
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,38 +142,40 @@ class PlantedBugs(unittest.TestCase):
     def setUpClass(cls) -> None:
         build()
 
-    def setUp(self) -> None:
-        folder = tempfile.TemporaryDirectory(prefix="tenet-planted-")
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def plant(self, bug: Bug) -> Path:
-        """The simulator with the bug in it."""
+    def plant(self, bug: Bug, folder: Path) -> Path:
+        """The simulator with the bug in it, made in an empty folder."""
         source = ROOT / bug.file
         text = source.read_text()
         self.assertEqual(text.count(bug.old), 1, f"{bug.file} has changed: plant the bug anew")
-        planted = self.folder / source.name
+        planted = folder / source.name
         planted.write_text(text.replace(bug.old, bug.new))
-        thing = self.folder / "planted.o"
+        thing = folder / "planted.o"
         quick = ["-O0", "-g0", "-Wno-error", "-w"]
         compile_it = [*_compiler(source), *quick, "-o", str(thing), "-c", str(planted)]
         subprocess.run(compile_it, check=True, cwd=BUILD)
-        program = self.folder / "simulation"
+        program = folder / "simulation"
         words = _linker()
         words[words.index(OUTPUT)] = str(program)
         words.insert(words.index("-o"), str(thing))
         subprocess.run(words, check=True, cwd=BUILD)
         return program
 
+    def search(self, bug: Bug) -> subprocess.CompletedProcess[str]:
+        """Play until the bug shows."""
+        with tempfile.TemporaryDirectory(prefix="tenet-planted-") as folder:
+            return subprocess.run(
+                [self.plant(bug, Path(folder)), "--seeds", f"1..{SEEDS}", "--first"],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+
     def test_each_is_found(self) -> None:
-        for bug in BUGS:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            searches = [pool.submit(self.search, bug) for bug in BUGS]
+        for bug, search in zip(BUGS, searches, strict=True):
             with self.subTest(bug.what):
-                found = subprocess.run(
-                    [self.plant(bug), "--seeds", f"1..{SEEDS}", "--first"],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                )
+                found = search.result()
                 lines = (found.stdout + found.stderr).strip().splitlines()
                 print(f"{bug.what}: {lines[0][:160] if lines else 'nothing'}", flush=True)
                 self.assertNotEqual(found.returncode, 0, f"not found in {SEEDS} histories")

@@ -1,11 +1,14 @@
-"""What the system tests share: a topology per test, short words for what operators do."""
+"""What the system tests share: their topology, short words for what operators do."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from harness.commands import Result
 from harness.numbering import mac  # noqa: F401: a word of the tests
 from harness.tenet_messages import TenetMessage
 from harness.toml_writer import to_toml
-from harness.topology import Topology
+from harness.topology import NotAsBefore, Topology
 from harness.waiting import wait_until
 
 NAMESPACE = "urn:tenet:policy:1"
@@ -26,28 +29,117 @@ def policy(vnid: str | int, revision: int = 1, entries: str = "") -> str:
     return f"<policy xmlns='{NAMESPACE}' vnid='{vnid}' revision='{revision}'>{entries}</policy>"
 
 
+class _Wires:
+    """What crossed the wire in the tests of a module, judged when the last one has ended."""
+
+    def __init__(self) -> None:
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def keep(self, name: str, tap_file: Path) -> None:
+        """Keep the stanzas of a test."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="tenet-wires-")
+            unittest.addModuleCleanup(self.judge)
+        shutil.copy(tap_file, Path(self._folder.name) / name)
+
+    def judge(self) -> None:
+        """Schema and codec judge every stanza alike."""
+        assert self._folder is not None
+        with self._folder as folder:
+            self._folder = None
+            program = [sys.executable, _AGREE, "--judge", binary_folder() / "tenet-judge"]
+            verdict = subprocess.run(
+                [*program, "wire", *sorted(Path(folder).iterdir())],
+                capture_output=True, text=True, timeout=300,
+            )  # fmt: skip
+            if verdict.returncode != 0:
+                raise AssertionError(verdict.stdout + verdict.stderr)
+
+
+_WIRES = _Wires()
+
+
 class SystemTest(unittest.TestCase):
-    """Each test gets a broker, `servers` server agents and `devices` device agents of its own."""
+    """Each test has a broker, `servers` server agents and `devices` device agents.
+
+    They are its own, or if `shared` those of its class: then the next test finds them as the first
+    one did, without networks and VMs and with their configuration. What cannot be undone, a broken
+    state file for example, costs a new topology, and so nothing but time.
+    """
 
     servers = 1
     devices = 1
     options: dict[str, Any] = {}
+    shared = False
+
+    _closing: list[Callable[[], object]]
 
     def setUp(self) -> None:
-        self.net = Topology(servers=self.servers, devices=self.devices, **self.options)
-        self.addCleanup(self.net.close)
-        self.net.start()
-        self.net.wait_ready()
+        if self.shared:
+            self._share()
+        else:
+            self._closing = []
+            self.addCleanup(self._close, self._closing)
+            self._make_world()
         self.addCleanup(self.judge_the_wire)
         self.mark = self.net.wire.mark()
 
+    def _make_world(self) -> None:
+        """Make what the test works with. What is to be closed goes to `_closing`."""
+        self.net = Topology(servers=self.servers, devices=self.devices, **self.options)
+        self._closing.append(self.net.close)
+        self.net.start()
+        self.net.wait_ready()
+
+    def _begin_again(self) -> None:
+        """Let what the test works with be as it was at the begin, or raise `NotAsBefore`."""
+        self.net.begin_again()
+
+    @staticmethod
+    def _close(closing: list[Callable[[], object]]) -> None:
+        """Close all, the last one first; the first problem is raised."""
+        try:
+            if closing:
+                closing.pop()()
+        finally:
+            if closing:
+                SystemTest._close(closing)
+
+    def _share(self) -> None:
+        """Take what the class has, or make it."""
+        kind = type(self)
+        world = vars(kind).get("_world")
+        if world is None:
+            before = set(vars(self))
+            self._closing = []
+            kind.addClassCleanup(self._close, self._closing)
+            self._make_world()
+            kind._world = {name: what for name, what in vars(self).items() if name not in before}
+            kind.addClassCleanup(setattr, kind, "_world", None)
+        else:
+            vars(self).update(world)
+        self.addCleanup(self._leave)
+
+    def _leave(self) -> None:
+        """Give back to the class what it can use again."""
+        usable = False
+        try:
+            if not any(agent.ended_by_itself for agent in self.net.agents.values()):
+                self._begin_again()
+                usable = True
+        except NotAsBefore as problem:
+            print(f"{self.id()}: the next test gets a new topology: {problem}", flush=True)
+        finally:
+            if usable:
+                # It may have made new ones, consoles for example.
+                type(self)._world = {name: vars(self)[name] for name in type(self)._world}
+            else:
+                type(self)._world = None
+                self._close(self._closing)  # which reports an agent that had ended by itself
+
     def judge_the_wire(self) -> None:
-        """Schema and codec judge every stanza of the test alike."""
-        program = [sys.executable, _AGREE, "--judge", binary_folder() / "tenet-judge"]
-        verdict = subprocess.run(
-            [*program, "wire", self.net.broker.tap_file], capture_output=True, text=True, timeout=120
-        )
-        self.assertEqual(verdict.returncode, 0, verdict.stdout + verdict.stderr)
+        """Schema and codec judge every stanza of the test alike, with those of its module."""
+        _WIRES.keep(self.id(), self.net.broker.tap_file)
 
     # -- what operators do ---------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from .case import SystemTest, policy
 
 
 class Programs(SystemTest):
+    shared = True
+
     def check(self, agent: str, text: str) -> subprocess.CompletedProcess[str]:
         """`--check` of that configuration."""
         file = self.net.folder / "tried.toml"

@@ -24,6 +24,8 @@ RESERVED = {"username", "password", "url", "ocr"}
 
 
 class Commands(SystemTest):
+    shared = True
+
     def test_disco_names_every_command_and_the_features(self) -> None:
         self.assertEqual(set(self.net.admin.commands(self.net.jid("server1"))), SERVER_NODES)
         self.assertEqual(set(self.net.admin.commands(self.net.jid("switch1"))), DEVICE_NODES)

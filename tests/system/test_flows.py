@@ -13,6 +13,8 @@ BANDWIDTH_100 = "<bandwidth from-vm='100Mbit' to-vm='100Mbit'/>"
 class CreateAndRemove(SystemTest):
     """Steps 101-104 with 401-404, and 201-204 with 501-504."""
 
+    shared = True
+
     def test_101_102_401_402_create_network_syncs_policy_to_the_device(self) -> None:
         self.done("server1", "create-network", policy=policy(4096, 7, BANDWIDTH_50))
         (batch,) = self.batches()
@@ -106,6 +108,8 @@ class CreateAndRemove(SystemTest):
 class ChangePolicy(SystemTest):
     """Steps 301-302 with 601-602."""
 
+    shared = True
+
     def test_301_302_601_602_one_update_whatever_the_number_of_vms(self) -> None:
         self.done("server1", "create-network", policy=policy(4096, 1, BANDWIDTH_50))
         for number in range(1, 6):
@@ -137,6 +141,7 @@ class ChangePolicy(SystemTest):
 class SeveralDevices(SystemTest):
     """A network may have several devices; the server tells each one separately."""
 
+    shared = True
     devices = 3
 
     def test_every_device_gets_the_policy_and_the_vm(self) -> None:
@@ -177,6 +182,7 @@ class SeveralDevices(SystemTest):
 class TwoServersOneDevice(SystemTest):
     """Law 7: a policy lives while any server claims it."""
 
+    shared = True
     servers = 2
 
     def test_withdrawal_by_one_server_leaves_the_other_its_policy(self) -> None:

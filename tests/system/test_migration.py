@@ -11,6 +11,7 @@ from .case import SystemTest, mac, policy
 class Migration(SystemTest):
     """server1 is behind switch1, server2 behind switch2."""
 
+    shared = True
     servers = 2
     devices = 2
     options = {
@@ -112,6 +113,7 @@ class Migration(SystemTest):
 class MigrationBehindOneDevice(SystemTest):
     """Both servers behind the same device: the VM changes hands there."""
 
+    shared = True
     servers = 2
 
     def setUp(self) -> None:

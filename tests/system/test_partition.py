@@ -1,6 +1,7 @@
-"""Laws 5 and 6 over a network that is cut for a minute, between namespaces, without a word.
+"""Laws 5 and 6 over a network that is cut, between namespaces, without a word.
 
-TENET_PARTITION_SECONDS is how long the cut lasts (60).
+TENET_PARTITION_SECONDS is how long the cut lasts (10), which is several times what agents wait for
+anything; `tests/run nightly` cuts for a minute, in which TCP waits longer and longer by itself.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from harness.topology import Topology
 
 from .case import SystemTest, policy
 
-SECONDS = float(os.environ.get("TENET_PARTITION_SECONDS", "60"))
+SECONDS = float(os.environ.get("TENET_PARTITION_SECONDS", "10"))
 HUB = "192.0.2.1"
-IMPATIENT = {"keepalive": "3s", "connect-timeout": "3s", "reconnect-max": "4s"}
+IMPATIENT = {"keepalive": "1s", "connect-timeout": "2s", "reconnect-max": "2s"}
 CUT = """
 add table ip cut
 add chain ip cut in { type filter hook input priority 0; }
@@ -52,7 +53,7 @@ class Partition(SystemTest):
         self.net = Topology(
             self.servers, self.devices,
             broker=functools.partial(chosen_broker(), host=HUB),
-            servers_config={"xmpp": IMPATIENT, "agent": {"request-timeout": "3s", "command-timeout": "3s"}},
+            servers_config={"xmpp": IMPATIENT, "agent": {"request-timeout": "2s", "command-timeout": "2s"}},
             devices_config={"xmpp": IMPATIENT},
         )  # fmt: skip
         self.addCleanup(self.net.close)
@@ -64,7 +65,7 @@ class Partition(SystemTest):
         self.net.start()
         self.net.wait_ready(60)
 
-    def test_both_sides_keep_what_they_have_and_agree_after_a_minute(self) -> None:
+    def test_both_sides_keep_what_they_have_and_agree_again(self) -> None:
         self.done("server1", "create-network", policy=policy(4096))
         self.done("server2", "create-network", policy=policy(4097))
         self.create_vm("server1", 4096, "web-1", 1)

@@ -12,6 +12,8 @@ from .case import NAMESPACE, SystemTest, mac, policy
 class BadInput(SystemTest):
     """What the server agent itself refuses: the form comes again, nothing is stored or sent."""
 
+    shared = True
+
     def setUp(self) -> None:
         super().setUp()
         self.done("server1", "create-network", policy=policy(4096, 5, "<qos class='1'/>"))
@@ -182,6 +184,7 @@ LIMITS = {
 class DeviceRefuses(SystemTest):
     """What only the device can know: its own configuration, and what it has left."""
 
+    shared = True
     options = {"devices_config": LIMITS}
 
     def refuse(self, node: str, code: str, *culprits: str, **fields: str) -> None:
@@ -335,6 +338,8 @@ class RefusedByOneDevice(SystemTest):
 
 class Rights(SystemTest):
     """Who may do what."""
+
+    shared = True
 
     def forbidden(self, call) -> None:
         with self.assertRaises(CommandError) as caught:

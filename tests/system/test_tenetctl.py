@@ -11,6 +11,7 @@ DONE, REFUSED, USAGE, PENDING, UNREACHABLE, FORBIDDEN = range(6)
 
 
 class Tenetctl(SystemTest):
+    shared = True
     servers = 2
     devices = 2
 
