@@ -28,6 +28,8 @@ CONFINED = {
 # These see no I/O at all.
 PURE = [
     "common/core/",
+    "common/command/",
+    "common/carrier/",
     "common/protocol/",
     "server-agent/core/",
     "device-agent/core/",
