@@ -54,7 +54,7 @@ class AdhocClient {
   void run_all(const xmpp::Jid& agent, const std::string& node, const xmpp::FormValues& fields,
                const std::function<void(Result<CommandReply>)>& done);
 
-  // For whoever looks again after a while. One pause at a time.
+  // Runs `then` after a pause, to look again. One pause at a time.
   void after(std::chrono::milliseconds pause, std::function<void()> then) {
     pause_.after(pause, std::move(then));
   }

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "console/agent_book.h"
+#include "console/address_book.h"
 #include "console/console_config.h"
 #include "console/fields.h"
 #include "console/wait.h"
@@ -23,7 +23,7 @@ struct Task {
     wait,      // for a network
   };
   Kind kind = Kind::run;
-  // Of the agent, if the verb tells; a server agent may be left out, for the default one.
+  // Of the agent, if the verb determines it; without a server agent the default one is used.
   std::optional<AgentKind> agent_kind = {};
   std::string agent = {};
   std::string resource = {};  // for a bare JID; empty: found out

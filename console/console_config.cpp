@@ -6,8 +6,8 @@
 
 #include "common/core/text.h"
 #include "common/net/random.h"
-#include "common/xmpp/xmpp_config.h"
 #include "common/runtime/config.h"
+#include "common/xmpp/xmpp_config.h"
 #include "console/endpoint.h"
 
 namespace tenet::console {
@@ -76,7 +76,7 @@ Result<FileValues> read_file(const std::string& path, ConsoleConfig& out) {
   if (!file) return fail(file.error());
   Section root = file->root();
   FileValues values = read_xmpp(root.table("xmpp"), out.xmpp);
-  out.agents = AgentBook(read_agents(root.table("agents")));
+  out.agents = AddressBook(read_agents(root.table("agents")));
   out.default_server = root.text("default-server");
   out.timeout = root.duration("timeout", out.timeout);
   if (auto finished = file->finish(); !finished) return fail(finished.error());

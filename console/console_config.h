@@ -8,7 +8,7 @@
 
 #include "common/core/error.h"
 #include "common/xmpp/session.h"
-#include "console/agent_book.h"
+#include "console/address_book.h"
 
 namespace tenet::console {
 
@@ -35,8 +35,8 @@ struct Environment {
 
 struct ConsoleConfig {
   xmpp::SessionOptions xmpp = {};  // the JID has a random resource, so that several run at once
-  AgentBook agents = {};
-  std::string default_server = {};            // as in AgentBook::find
+  AddressBook agents = {};
+  std::string default_server = {};            // as in AddressBook::find
   std::chrono::milliseconds timeout{20'000};  // for logging in, and again for each answer
   std::vector<std::string> warnings = {};
 };

@@ -40,7 +40,7 @@ Result<std::string> read_file(const std::string& path) {
   return read_all(file, "the file " + path);
 }
 
-Result<std::string> value_of(const FieldInput& field, const AgentBook& agents,
+Result<std::string> value_of(const FieldInput& field, const AddressBook& agents,
                              std::istream& standard_input) {
   switch (field.source) {
     case Source::text:
@@ -109,7 +109,7 @@ Result<FieldInput> parse_field(std::string_view argument) {
 }
 
 Result<xmpp::FormValues> read_fields(const std::vector<FieldInput>& fields,
-                                         const AgentBook& agents, std::istream& standard_input) {
+                                     const AddressBook& agents, std::istream& standard_input) {
   xmpp::FormValues out;
   std::string input_taken_by;
   for (FieldInput field : fields) {

@@ -8,7 +8,7 @@
 
 #include "common/core/error.h"
 #include "common/xmpp/data_form.h"
-#include "console/agent_book.h"
+#include "console/address_book.h"
 
 namespace tenet::console {
 
@@ -34,7 +34,7 @@ Result<FieldInput> parse_field(std::string_view argument);
 // The values by field; a field given several times has several. Errors: configuration, for a file
 // that cannot be read, an unknown agent, and standard input asked for twice.
 Result<xmpp::FormValues> read_fields(const std::vector<FieldInput>& fields,
-                                         const AgentBook& agents, std::istream& standard_input);
+                                     const AddressBook& agents, std::istream& standard_input);
 
 // The form of type submit: what is given, and the form's defaults. Lines of a text become the
 // values of a text-multi field. Errors: configuration, for a field that the form lacks, and for

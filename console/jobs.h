@@ -7,12 +7,12 @@
 #include "common/core/error.h"
 #include "console/command_line.h"
 #include "console/console_config.h"
-#include "console/conversation.h"
+#include "console/run_session.h"
 
 namespace tenet::console {
 
 // Reads files and standard input, and resolves names: whatever can be wrong without an agent is
-// found here. What takes its time tells `progress`. Errors: configuration.
+// found here. Long work reports to `progress`. Errors: configuration.
 Result<Job> make_job(const Task& task, const ConsoleConfig& config, std::istream& standard_input,
                      std::ostream& progress);
 

@@ -4,9 +4,9 @@
 
 #include "console/command_line.h"
 #include "console/console_config.h"
-#include "console/conversation.h"
 #include "console/jobs.h"
 #include "console/output.h"
+#include "console/run_session.h"
 #include "console/table.h"
 
 namespace {
@@ -21,7 +21,7 @@ Outcome perform(const CommandLine& line) {
   }
   const auto job = make_job(line.task, *config, std::cin, std::cerr);
   if (!job) return failed(job.error());
-  return converse(*config, *job, line.trace, std::cerr);
+  return run_session(*config, *job, line.trace, std::cerr);
 }
 
 }  // namespace

@@ -45,21 +45,21 @@ class Wait : public std::enable_shared_from_this<Wait> {
       listing.notes.emplace_back("error", server_.text() + " has no network " + task_.vnid);
       return done_(std::move(listing));
     }
-    const Headway now = headway(listing, task_.reachable);
+    const Progress now = progress_of(listing, task_.reachable);
     const bool late = std::chrono::steady_clock::now() >= end_;
     if (now.over() || late) return finish(std::move(listing), now);
-    if (text(now) != told_) {
-      told_ = text(now);
-      progress_ << printable(told_) << std::endl;
+    if (text(now) != last_reported_) {
+      last_reported_ = text(now);
+      progress_ << printable(last_reported_) << std::endl;
     }
     client_.after(kPause, [self = shared_from_this()] { self->look(); });
   }
 
-  void finish(Outcome listing, const Headway& now) {
+  void finish(Outcome listing, const Progress& now) {
     if (now.refused) {
       listing.exit = Exit::refused;
       listing.notes.emplace_back("error", text(now));
-    } else if (!now.laggards.empty()) {
+    } else if (!now.pending.empty()) {
       listing.exit = Exit::pending;
       listing.notes.emplace_back(
           "error", "after " + std::to_string(task_.timeout.count()) + " s: " + text(now));
@@ -75,13 +75,13 @@ class Wait : public std::enable_shared_from_this<Wait> {
   std::ostream& progress_;
   const std::function<void(Outcome)> done_;
   const std::chrono::steady_clock::time_point end_;
-  std::string told_;
+  std::string last_reported_;
 };
 
 }  // namespace
 
-Headway headway(const Outcome& listing, bool reachable) {
-  Headway out;
+Progress progress_of(const Outcome& listing, bool reachable) {
+  Progress out;
   for (const auto& row : listing.rows) {
     const std::string device = cell(listing, row, "device");
     const std::string state = cell(listing, row, "state");
@@ -92,19 +92,19 @@ Headway headway(const Outcome& listing, bool reachable) {
       continue;
     }
     const std::string detail = cell(listing, row, "detail");
-    std::string laggard = device;
-    laggard.append(" (").append(state);
-    if (!detail.empty()) laggard += ": " + detail;
-    out.laggards.push_back(laggard + ")");
+    std::string name = device;
+    name.append(" (").append(state);
+    if (!detail.empty()) name += ": " + detail;
+    out.pending.push_back(name + ")");
     out.refused = out.refused || state == "refused";
   }
   return out;
 }
 
-std::string text(const Headway& headway) {
-  std::string out = std::to_string(headway.enforcing) + " of " +
-                    counted(headway.awaited, "device") + " enforce it";
-  if (!headway.laggards.empty()) out += "; not " + join(headway.laggards, ", ");
+std::string text(const Progress& progress) {
+  std::string out = std::to_string(progress.enforcing) + " of " +
+                    counted(progress.awaited, "device") + " enforce it";
+  if (!progress.pending.empty()) out += "; not " + join(progress.pending, ", ");
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "console/conversation.h"
+#include "console/run_session.h"
 
 namespace tenet::console {
 
@@ -17,18 +17,18 @@ struct WaitTask {
 };
 
 // How far a network is, from the rows of list-networks.
-struct Headway {
+struct Progress {
   std::size_t enforcing = 0;
   std::size_t awaited = 0;
-  std::vector<std::string> laggards = {};  // "switch3@example.org/device-agent (unreachable)"
-  bool refused = false;                    // by some device: no waiting helps
-  bool over() const { return refused || laggards.empty(); }
+  std::vector<std::string> pending = {};  // "switch3@example.org/device-agent (unreachable)"
+  bool refused = false;                   // by some device: no waiting helps
+  bool over() const { return refused || pending.empty(); }
 };
-Headway headway(const Outcome& listing, bool reachable);
-std::string text(const Headway& headway);
+Progress progress_of(const Outcome& listing, bool reachable);
+std::string text(const Progress& progress);
 
-// Done: all enforce it. Otherwise the laggards are named: refused, or pending when the time is up.
-// Whenever something has changed, `progress` gets a line.
+// Done: all enforce it. Otherwise the outcome names the devices that do not: refused, or pending
+// when the time is up. Whenever something has changed, `progress` gets a line.
 Job wait_for(const xmpp::Jid& server, const WaitTask& task, std::ostream& progress);
 
 }  // namespace tenet::console

@@ -20,7 +20,8 @@ std::unique_ptr<carrier::Carrier> make_carrier(asio::io_context& io, const Devic
   return std::make_unique<xmpp::XmppCarrier>(io, std::move(options));
 }
 
-// The datapath sees leases of others too, and of VMs that need none.
+// The datapath sees leases of other hosts too, and of VMs with registered addresses, which need
+// none.
 std::set<Lease> of_unaddressed(const std::vector<Lease>& leases, const DeviceCore& core) {
   std::set<Lease> out;
   for (const Lease& lease : leases) {
@@ -34,7 +35,7 @@ void log_warnings(const std::string& trace, const Operation& operation) {
   const PolicyPtr policy = policy_of(operation);
   if (!policy) return;
   for (const std::string& warning : shadow_warnings(*policy)) {
-    log::warning("policy taken with a useless rule",
+    log::warning("policy accepted, a rule never matches",
                  {{"trace", trace}, {"vnid", policy->vnid().text()}, {"reason", warning}});
   }
 }
@@ -53,12 +54,11 @@ DeviceAgent::DeviceAgent(runtime::Daemon& daemon, DeviceConfig config, std::stri
       carrier_(make_carrier(daemon.io(), config_)),
       expiry_(daemon_.io()),
       repair_timer_(daemon.io()) {
-  carrier_->serve(
-      device_commands(
-          {core_, [this] { return driver_->leases(); }, [this] { return repair("resync"); }}),
-      [this](const PeerId& account, command::Permission) {
-        return config_.operators.contains(account);
-      });
+  carrier_->serve(device_commands({core_, [this] { return driver_->leases(); },
+                                   [this] { return repair("resync"); }}),
+                  [this](const PeerId& account, command::Permission) {
+                    return config_.operators.contains(account);
+                  });
   carrier_->accept_from(config_.servers);
   for (const PeerId& server : config_.servers) carrier_->watch(server);
   daemon_.on_stop([this](std::function<void()> done) {
@@ -141,8 +141,8 @@ void DeviceAgent::flush() {
   std::vector<ServerRequest> requests;
   requests.reserve(pending.size());
   for (const Pending& p : pending) requests.push_back(p.request);
-  // A server that opens a conversation compares digests with the core: they shall speak for the
-  // kernel too. Many that come at once, after a lost broker, share one look.
+  // A server that says hello compares digests with the core: they are to be true of the kernel too.
+  // Servers that come at once, after a lost broker, share one comparison.
   const bool greeted = std::any_of(requests.begin(), requests.end(), [](const ServerRequest& r) {
     return std::holds_alternative<Hello>(r.request);
   });
@@ -153,7 +153,7 @@ void DeviceAgent::flush() {
   const auto answers = commit_loop_.run(requests, now);
   if (!answers) {
     // Datapath and store differ now, and only a start repairs that.
-    log::error("ending", {{"reason", describe(answers.error())}});
+    log::error("ending, store and datapath differ", {{"reason", describe(answers.error())}});
     daemon_.end(1);
     return;
   }
@@ -170,7 +170,7 @@ void DeviceAgent::schedule_expiry() {
   // In seconds: the clock's nanoseconds do not reach as far as a time in the store may.
   const std::chrono::milliseconds left =
       *next - std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  // A store that fails is tried again after a second, not at once. And a clock that went back is
+  // A store that fails is tried again after a second, not at once. A clock that went back is
   // noticed after one time-out.
   const std::chrono::milliseconds longest = core_.options().capacity.reservation_timeout;
   expiry_.after(std::clamp<std::chrono::milliseconds>(left, std::chrono::seconds(1), longest),

@@ -11,7 +11,7 @@ namespace tenet::server {
 namespace {
 
 // Each start adds one: four thousand million of them are left.
-constexpr std::uint64_t kMostEpoch =
+constexpr std::uint64_t kMaxEpoch =
     std::numeric_limits<std::uint64_t>::max() - (std::uint64_t{1} << 32U);
 
 Result<int> run(const std::string& path, bool check, std::uint64_t least_epoch) {
@@ -34,14 +34,14 @@ int main(int argc, char** argv) {
   std::uint64_t epoch = 0;
   return tenet::runtime::run_program(
       {"tenet-server-agent",
-       "Tenet server agent: tells device agents over XMPP which virtual networks and VMs\n"
+       "Tenet server agent: sends device agents over XMPP the virtual networks and VMs that\n"
        "this server has. Operators reach it through ad-hoc commands; see PROTOCOL.md.",
        "/etc/tenet/server-agent.toml",
        [&](CLI::App& app) {
          app.add_option("--epoch", epoch,
                         "begin with at least this epoch: after the state was restored from a "
                         "backup, when devices say stale-epoch")
-             ->check(CLI::Range(std::uint64_t{0}, tenet::server::kMostEpoch));
+             ->check(CLI::Range(std::uint64_t{0}, tenet::server::kMaxEpoch));
        },
        [&](const std::string& path, bool check) { return tenet::server::run(path, check, epoch); }},
       argc, argv);

@@ -88,7 +88,7 @@ std::string IpAddress::text() const {
 
 IpAddress link_local(const Mac& mac) {
   const auto& m = mac.bytes();
-  // The bit that tells universal addresses is turned round.
+  // The universal/local bit is inverted.
   const auto first = static_cast<std::uint8_t>(m[0] ^ 0x02);
   return {Family::ipv6,
           {0xfe, 0x80, 0, 0, 0, 0, 0, 0, first, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}};

@@ -1,4 +1,4 @@
-// Text that few objects of very many have: a pointer in the place of the 32 bytes of a string.
+// A string that is empty in nearly all of very many objects: 8 bytes instead of 32.
 #pragma once
 
 #include <memory>
@@ -7,19 +7,19 @@
 
 namespace tenet {
 
-class RareText {
+class CompactString {
  public:
-  RareText() = default;
-  RareText(std::string text)
+  CompactString() = default;
+  CompactString(std::string text)
       : text_(text.empty() ? nullptr : std::make_unique<const std::string>(std::move(text))) {}
-  RareText(const char* text) : RareText(std::string(text)) {}
-  RareText(const RareText& other) : RareText(other.str()) {}
-  RareText(RareText&&) = default;
-  RareText& operator=(RareText other) {
+  CompactString(const char* text) : CompactString(std::string(text)) {}
+  CompactString(const CompactString& other) : CompactString(other.str()) {}
+  CompactString(CompactString&&) = default;
+  CompactString& operator=(CompactString other) {
     text_.swap(other.text_);
     return *this;
   }
-  ~RareText() = default;
+  ~CompactString() = default;
 
   bool empty() const { return text_ == nullptr; }
   const std::string& str() const {
@@ -27,7 +27,7 @@ class RareText {
     return text_ ? *text_ : kNone;
   }
   operator const std::string&() const { return str(); }
-  bool operator==(const RareText& other) const { return str() == other.str(); }
+  bool operator==(const CompactString& other) const { return str() == other.str(); }
 
  private:
   std::unique_ptr<const std::string> text_;  // nothing if empty

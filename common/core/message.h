@@ -1,4 +1,4 @@
-// What a server and a device say to each other, as values (PROTOCOL.md, "Use Cases"). The codec in
+// The messages between a server and a device, as values (PROTOCOL.md, "Use Cases"). The codec in
 // common/protocol maps them to XML and back.
 #pragma once
 
@@ -12,8 +12,8 @@
 
 namespace tenet {
 
-// Opens a conversation: whatever the server sent before with a lower sequence is void. The answer
-// tells the root digest of what the server owns on the device.
+// Opens a conversation: what the server sent before with a lower sequence is void. The answer has
+// the root digest of what the server owns on the device.
 struct Hello {
   Sequence sequence;
 };
@@ -37,7 +37,7 @@ struct CompareAnswer {
   std::vector<Node> nodes;
 };
 
-// The end mark: the server has sent all that differed. Both sides tell their root.
+// The end mark: the server has sent all that differed. Both sides send their root.
 struct Synced {
   Sha256 root;
 };

@@ -27,8 +27,8 @@ struct PolicyUpdate {
 struct PolicyWithdraw {
   Vnid vnid;
 };
-// Adds or changes a VM; `vm->state` tells associate from pre-associate. `from` names the server
-// that the VM migrates away from. A policy, if there is one, first replaces the VNID's.
+// Adds or changes a VM; `vm->state` distinguishes associate from pre-associate. `from` names the
+// server that the VM migrates away from. A policy, if there is one, first replaces the VNID's.
 struct Associate {
   Vnid vnid;
   VmPtr vm;

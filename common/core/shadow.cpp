@@ -12,7 +12,7 @@ bool covers_value(const std::optional<T>& a, const std::optional<T>& b) {
   return !a || a == b;
 }
 
-// A prefix of no bits is any address of its IP version, and the ethertype tells the version.
+// A prefix of no bits is any address of its IP version, and the ethertype says which.
 bool covers_prefix(const std::optional<Prefix>& a, const std::optional<Prefix>& b) {
   return !a || a->length() == 0 || (b && Prefix::intersection(*a, *b) == b);
 }
@@ -55,7 +55,7 @@ std::vector<std::string> shadow_warnings(const Policy& policy) {
     if (acl == nullptr) continue;
     const std::vector<Shadow> found = shadows(acl->rules);
     for (const Shadow& shadow : found) {
-      if (out.size() == kMostShadowWarnings) {
+      if (out.size() == kMaxShadowWarnings) {
         out.push_back(counted(found.size() - out.size(), "more acl rule") +
                       " can never match, each covered by an earlier one");
         break;

@@ -25,7 +25,7 @@ std::vector<Shadow> shadows(const std::vector<Rule>& rules);
 
 // A sentence for each of the first so many shadowed rules of the policy's ACL, and one that counts
 // the others: an answer must stay small, whatever the policy.
-inline constexpr std::size_t kMostShadowWarnings = 20;
+inline constexpr std::size_t kMaxShadowWarnings = 20;
 std::vector<std::string> shadow_warnings(const Policy& policy);
 
 }  // namespace tenet

@@ -1,5 +1,5 @@
 // What one server owns on one device. The server and the device keep the same structure, so that
-// one digest function tells whether they agree.
+// one digest function shows whether they agree.
 #pragma once
 
 #include <map>

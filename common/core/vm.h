@@ -16,11 +16,11 @@ namespace tenet {
 // 1 to 64 characters of [A-Za-z0-9._:/-], beginning with a letter or digit; unique in its VNID.
 using VmId = std::string;
 
-// The seed, step 104: pre-associated means that the mapping exists but is disabled.
+// EP 2728470, step 104: pre-associated means that the mapping exists but is disabled.
 enum class VmState : std::uint8_t { pre_associated, associated };
 std::string_view state_name(VmState state);
 
-// There are very many: what is small stands together.
+// There are very many of them: small fields stand together, which saves padding.
 struct Vm {
   VmId id;
   Mac mac;
@@ -29,7 +29,7 @@ struct Vm {
   // already while pre-associated. Always false once associated, which counts by itself.
   bool reserve = false;
   std::vector<IpAddress> addresses = {};  // sorted, unique, none of them multicast
-  RareText port = {};                     // the device's port; empty: the device finds out
+  CompactString port = {};                // the device's port; empty: the device learns it
 
   bool operator==(const Vm&) const = default;
   // Whether this VM counts against the device's capacity.
@@ -38,7 +38,7 @@ struct Vm {
 
 // Shared between desired and acknowledged state, so that what is equal is stored once.
 using VmPtr = std::shared_ptr<const Vm>;
-// Whether both are alike, or both are nothing.
+// Whether both are equal by value, or both are nullptr.
 inline bool same(const VmPtr& a, const VmPtr& b) {
   return a == b || (a && b && *a == *b);
 }

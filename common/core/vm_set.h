@@ -16,7 +16,7 @@ inline const VmId& vm_id(const VmPtr& vm) {
   return vm->id;
 }
 
-// Of T there is a vm_id(const T&).
+// Precondition: there is a vm_id(const T&).
 template <class T>
 class VmSet {
   struct ById {
@@ -47,9 +47,9 @@ class VmSet {
     if (found == nullptr) throw std::out_of_range("no such VM");
     return *found;
   }
-  // In the place of the one with its identifier, if there is one.
+  // Replaces the one with its identifier, if there is one.
   const T& put(T value) {
-    // In order, as from a store, each comes at the end.
+    // In order, as a store returns them, each is added at the end.
     if (values_.empty() || vm_id(*values_.rbegin()) < vm_id(value)) {
       return *values_.insert(values_.end(), std::move(value));
     }

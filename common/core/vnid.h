@@ -1,5 +1,5 @@
-// The identifier of a tenant's virtual network: 24 bits, and an 8-bit version beside it (the seed's
-// VSI Type ID and VSI Type Version, figure 11; IEEE 802.1Qbg clause 41.2.1).
+// The identifier of a tenant's virtual network: 24 bits, and an 8-bit version beside it (EP
+// 2728470's VSI Type ID and VSI Type Version, figure 11; IEEE 802.1Qbg clause 41.2.1).
 #pragma once
 
 #include <compare>

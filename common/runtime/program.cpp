@@ -6,7 +6,7 @@
 namespace tenet::runtime {
 namespace {
 
-int complain(const Program& program, const std::string& why) {
+int report(const Program& program, const std::string& why) {
   std::fprintf(stderr, "%s: %s\n", program.name.c_str(), why.c_str());
   return 1;
 }
@@ -22,7 +22,7 @@ int run(const Program& program, int argc, char** argv) {
   program.options(app);
   CLI11_PARSE(app, argc, argv);
   const auto code = program.run(path, check);
-  if (!code) return complain(program, code.error().text);
+  if (!code) return report(program, code.error().text);
   if (check) std::printf("%s is valid\n", path.c_str());
   return *code;
 }
@@ -34,7 +34,7 @@ int run_program(const Program& program, int argc, char** argv) {
     return run(program, argc, argv);
   } catch (const std::exception& error) {
     // Errors are values here; what still comes this way is memory that ran out, or a bug.
-    return complain(program, error.what());
+    return report(program, error.what());
   }
 }
 

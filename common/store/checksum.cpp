@@ -29,7 +29,7 @@ void sql_checksum(sqlite3_context* context, int count, sqlite3_value** values) {
       append(bytes, 'i', sqlite3_value_int64(value));
       continue;
     }
-    // Rubbish in a damaged row may be of any type: it is read as text, and told from one.
+    // A damaged row may hold any type. It is read as text, and marked as different from text.
     const auto* text = reinterpret_cast<const char*>(sqlite3_value_text(value));
     const auto size = static_cast<std::size_t>(sqlite3_value_bytes(value));
     append(bytes, sqlite3_value_type(value) == SQLITE_TEXT ? 't' : 'x', size);

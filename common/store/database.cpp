@@ -15,7 +15,7 @@
 namespace tenet::store {
 namespace {
 
-constexpr int kPatience = 2'000;  // ms, with those who read while we start
+constexpr int kBusyTimeoutMs = 2'000;  // ms, with those who read while we start
 
 [[noreturn]] void raise(sqlite3* database, std::string_view doing) {
   const std::string text = std::string(doing) + ": " + sqlite3_errmsg(database);
@@ -156,7 +156,7 @@ void Database::execute(std::string_view sql) const {
 }
 
 void Database::checkpoint() const {
-  sqlite3_busy_timeout(database_.get(), kPatience);
+  sqlite3_busy_timeout(database_.get(), kBusyTimeoutMs);
   const bool blocked = number("PRAGMA wal_checkpoint(TRUNCATE)") != 0;
   sqlite3_busy_timeout(database_.get(), 0);
   if (!blocked) return;

@@ -1,4 +1,4 @@
-// What a broker must offer before we go on with a login, and what to tell the operator if it does
+// What a broker must offer before the login goes on, and what the operator has to do if it does
 // not. gloox itself would fall back to sending the password in the clear (SASL PLAIN, XEP-0078) or
 // to going on without authentication; so this is asked before gloox sees the features.
 #pragma once

@@ -14,7 +14,7 @@ namespace tenet::xmpp {
 
 class GlooxTls : public gloox::TLSBase {
  public:
-  // `failed` learns the reason when TLS breaks; before the handshake's end gloox is told as well,
+  // `failed` learns the reason when TLS breaks; before the handshake's end gloox is notified too,
   // later it cannot be, and `failed` has to see to the disconnect.
   GlooxTls(gloox::TLSHandler* handler, std::unique_ptr<net::TlsEngine> engine,
            std::function<void(const Error&)> failed);

@@ -27,7 +27,7 @@ using std::chrono::steady_clock;
 
 constexpr const char* kClient = "jabber:client";
 constexpr std::chrono::seconds kStop{1};
-constexpr unsigned kMostSteps = 16;  // a login has nine at most
+constexpr unsigned kMaxSteps = 16;  // a login has nine at most
 // The id of a directed presence that answers one: it is not answered in turn, so that two agents
 // which come up at the same time do not greet each other for ever.
 constexpr const char* kReplyId = "tenet-presence-reply";
@@ -95,9 +95,9 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   Result<void> send(const Element& stanza);
   void send_presence(const Jid* to, const char* type, const char* id);
   void request(Waiting request);
-  void hand_over();
+  void flush_waiting();
   void send_request(const Waiting& request);
-  void give_up(const Jid& peer);
+  void fail_waiting(const Jid& peer);
   void fail_requests(const std::string& why);
   void arm_expiry();
   void arm_keepalive(milliseconds time);
@@ -124,7 +124,7 @@ struct Session::Impl : std::enable_shared_from_this<Session::Impl> {
   bool admitted = false;    // a broker let us in since start()
   bool running = false;
   bool online = false;
-  unsigned lives = 0;         // calls of start()
+  unsigned generation = 0;    // calls of start()
   bool dead = false;          // the Session is destroyed
   std::map<Jid, bool> peers;  // watched: available?
   std::vector<std::function<void()>> stopped;
@@ -161,7 +161,7 @@ void Session::Impl::next_broker() {
   StreamHandlers events;
   events.step = [weak] {
     const auto self = weak.lock();
-    if (self && ++self->steps < kMostSteps) self->await_step();
+    if (self && ++self->steps < kMaxSteps) self->await_step();
   };
   // The Stream goes silent before it is dropped: these run only while it is the current one.
   events.ready = [weak] {
@@ -171,7 +171,7 @@ void Session::Impl::next_broker() {
     if (const auto self = weak.lock()) self->received(stanza);
   };
   events.drained = [weak] {
-    if (const auto self = weak.lock()) self->hand_over();
+    if (const auto self = weak.lock()) self->flush_waiting();
   };
   events.closed = [weak](const StreamEnd& end) {
     if (const auto self = weak.lock()) self->closed(end);
@@ -183,9 +183,9 @@ void Session::Impl::next_broker() {
   await_step();
 }
 
-// A broker that restarts has all its clients at once, and a login takes it long. Whoever gave up
-// while it proceeds, and began again, would keep it from ever getting through: so each step that it
-// answers gives the next one the whole time.
+// All clients come back at once to a broker that has restarted, and each login takes long then. A
+// client that gave up in the middle and began again would keep the broker from ever finishing: so
+// each step that the broker answers gives the next one the whole time.
 void Session::Impl::await_step() {
   attempt.after(options.connect_timeout, [this] {
     const net::Broker broker = round[next - 1];
@@ -213,7 +213,7 @@ void Session::Impl::closed(const StreamEnd& end) {
   const auto self = shared_from_this();
   const StreamEnd copy = end;  // the original may go with the stream
   const bool was_online = std::exchange(online, false);
-  const unsigned life = lives;
+  const unsigned started = generation;
   stream.reset();
   attempt.cancel();
   keepalive.cancel();
@@ -223,7 +223,7 @@ void Session::Impl::closed(const StreamEnd& end) {
 
   // Before the handlers, which may stop() or destroy us.
   const bool more = !was_online && next < round.size();
-  // Who let us in once will do so again: ejabberd, while it starts, knows no account yet.
+  // A broker that accepted the login once will do so again: ejabberd refuses all while it starts.
   round_slow = round_slow || (copy.slow && !admitted);
   if (was_online) {
     wait(backoff.lost(since(online_since), copy.slow, net::random_fraction()));
@@ -233,7 +233,7 @@ void Session::Impl::closed(const StreamEnd& end) {
   handlers.offline(copy.why);
   fail_requests(copy.why.text);
   // Unless a handler stopped us, and perhaps started us again.
-  if (more && running && !dead && life == lives) next_broker();
+  if (more && running && !dead && started == generation) next_broker();
 }
 
 void Session::Impl::wait(milliseconds time) {
@@ -311,9 +311,9 @@ void Session::Impl::presence(const Element& stanza) {
     if (value(stanza, "id") != kReplyId) send_presence(&*from, nullptr, kReplyId);
     handlers.presence(*from, true);
   } else if (type == "unavailable" || type == "error") {
-    // Also for one that was not known to be available: "error" then tells of a broken route.
+    // Also for one that was not known to be available: "error" then means a broken route.
     it->second = false;
-    give_up(*from);
+    fail_waiting(*from);
     handlers.presence(*from, false);
   }  // subscriptions are not for agents
 }
@@ -353,12 +353,12 @@ void Session::Impl::request(Waiting request) {
     return;
   }
   waiting.push_back(std::move(request));
-  hand_over();
+  flush_waiting();
 }
 
-// One event may be about hundreds of peers. What it asks for would pass max_output_bytes before the
-// socket was seen again.
-void Session::Impl::hand_over() {
+// One event may be about hundreds of peers. Sent at once, its requests would pass max_output_bytes
+// before the socket could drain.
+void Session::Impl::flush_waiting() {
   const auto self = shared_from_this();
   while (online && !waiting.empty() && stream->unsent() < options.full_output_bytes) {
     const Waiting first = std::move(waiting.front());
@@ -386,8 +386,8 @@ void Session::Impl::send_request(const Waiting& request) {
   arm_expiry();
 }
 
-// Nobody is there to take what has not left yet, and whoever comes back is asked anew.
-void Session::Impl::give_up(const Jid& peer) {
+// The peer is not there to take what has not left yet, and gets new requests when it comes back.
+void Session::Impl::fail_waiting(const Jid& peer) {
   const auto first = std::stable_partition(waiting.begin(), waiting.end(),
                                            [&](const Waiting& w) { return w.to != peer; });
   if (first == waiting.end()) return;
@@ -472,7 +472,7 @@ void Session::start() {
   if (impl_->running) return;
   impl_->running = true;
   impl_->admitted = false;
-  ++impl_->lives;
+  ++impl_->generation;
   impl_->wait(milliseconds{0});  // so that no handler runs within start()
 }
 
@@ -512,7 +512,7 @@ void Session::watch(const Jid& peer) {
 
 void Session::unwatch(const Jid& peer) {
   const bool known = impl_->peers.erase(peer) > 0;
-  if (known) impl_->give_up(peer);
+  if (known) impl_->fail_waiting(peer);
   if (known && impl_->online) impl_->send_presence(&peer, "unavailable", nullptr);
 }
 

@@ -247,7 +247,7 @@ void Stream::Client::guarded(std::string_view data, Parse parse) {
     if (!used) return end_with(Error{Code::invalid, name_of(broker_) + ": " + used.error().text});
     parse(std::string(data.substr(0, *used)));
     data.remove_prefix(*used);
-    if (guard_.closed() && alive()) {  // gloox's parser does not tell
+    if (guard_.closed() && alive()) {  // gloox's parser does not report it
       if (handlers_.trace) handlers_.trace("in", "</stream:stream>");
       return end_with({Code::unreachable, name_of(broker_) + " closed the stream", {}});
     }

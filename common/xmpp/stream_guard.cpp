@@ -14,7 +14,7 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
-// XML 1.0 section 2.2, as far as single bytes tell.
+// XML 1.0 section 2.2, as far as single bytes show.
 bool is_forbidden(char c) {
   const auto u = static_cast<unsigned char>(c);
   return u < 0x20 && !is_space(c);

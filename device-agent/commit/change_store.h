@@ -13,8 +13,8 @@ class ChangeStore {
   ChangeStore(const ChangeStore&) = delete;
   ChangeStore& operator=(const ChangeStore&) = delete;
 
-  // Writes the changes, but holds the commit back: the datapath comes between. Errors: io, and then
-  // nothing is written.
+  // Writes the changes and keeps the transaction open, so that the datapath can refuse them.
+  // Errors: io, and then nothing is written.
   virtual Result<void> write(const DeviceChanges& changes) = 0;
   // Makes what was written durable. Errors: io, and then nothing is written.
   virtual Result<void> commit() = 0;

@@ -57,14 +57,14 @@ void refuse_culprits(const std::vector<ServerRequest>& requests, const DeviceCor
     return touches(operation, refusal) && (!of_policy || policy_of(operation) != nullptr);
   });
   if (!progress) mark(touches);
-  // The datapath names nobody we know: all of it is refused, rather than tried for ever.
+  // The datapath names no operation of these: all of them are refused, rather than tried for ever.
   if (!progress) mark([](const Operation&, const DriverRefusal&) { return true; });
 }
 
 }  // namespace
 
 Result<Answer> CommitLoop::handle(const ServerRequest& request, WallTime now,
-                              const DatapathRefusals& refused) {
+                                  const DatapathRefusals& refused) {
   if (const auto* hello = std::get_if<Hello>(&request.request)) {
     auto root = core_.hello(request.server, hello->sequence, now);
     if (!root) return fail(root.error());
@@ -82,18 +82,19 @@ Result<Answer> CommitLoop::handle(const ServerRequest& request, WallTime now,
 }
 
 CommitLoop::Answers CommitLoop::decide(const std::vector<ServerRequest>& requests, WallTime now,
-                               const Refused& refused) {
+                                       const Refused& refused) {
   Answers answers;
   answers.reserve(requests.size());
   for (std::size_t r = 0; r < requests.size(); ++r) {
     answers.push_back(handle(requests[r], now, refused[r]));
   }
-  // After the messages: who has just shown life keeps what it reserved.
+  // After the messages: a server that has just sent one keeps its reservations.
   ended_ = core_.expire(now);
   return answers;
 }
 
-Result<CommitLoop::Answers> CommitLoop::run(const std::vector<ServerRequest>& requests, WallTime now) {
+Result<CommitLoop::Answers> CommitLoop::run(const std::vector<ServerRequest>& requests,
+                                            WallTime now) {
   // The store failed: nothing has changed, and the same requests may succeed later.
   const auto busy = [&](const Error& error) {
     log::error("the store failed, requests are refused as busy", {{"reason", error.text}});
@@ -102,7 +103,7 @@ Result<CommitLoop::Answers> CommitLoop::run(const std::vector<ServerRequest>& re
   };
   Refused refused(requests.size());
   bool repaired = false;
-  // Each turn refuses at least one more operation, but for one that repairs, so that this ends.
+  // Each turn refuses at least one more operation, except one that repairs, so that the loop ends.
   while (true) {
     Answers answers = decide(requests, now, refused);
     const DeviceChanges changes = core_.changes();
@@ -120,9 +121,9 @@ Result<CommitLoop::Answers> CommitLoop::run(const std::vector<ServerRequest>& re
       core_.rollback();
       const bool drifted = std::any_of(refusals.begin(), refusals.end(),
                                        [](const auto& r) { return r.error.code == Code::io; });
-      const bool on_firm_ground =
+      const bool repaired_now =
           drifted && !std::exchange(repaired, true) && repair("a change met a foreign one");
-      if (!on_firm_ground) refuse_culprits(requests, core_, refusals, refused);
+      if (!repaired_now) refuse_culprits(requests, core_, refusals, refused);
       continue;
     }
     if (auto committed = store_.commit(); !committed) {
@@ -155,8 +156,8 @@ std::vector<DriverRefusal> CommitLoop::enforce() {
   return refusals;
 }
 
-// Of a network that lacked something a driver looks at what changes. An acknowledgement is about
-// all of it.
+// For a network that is unenforced a driver looks only at what changes. An acknowledgement is about
+// the whole network.
 std::vector<DriverRefusal> CommitLoop::still_missing(const DatapathDelta& delta) {
   const bool lacked = std::any_of(delta.networks.begin(), delta.networks.end(), [&](const auto& n) {
     return n.second.after && core_.unenforced().contains(n.first);
@@ -175,12 +176,12 @@ std::vector<DriverRefusal> CommitLoop::still_missing(const DatapathDelta& delta)
 Result<std::vector<std::string>> CommitLoop::repair(std::string_view why) {
   auto restored = restore();
   if (!restored) {
-    log::error("the datapath cannot be repaired",
+    log::error("datapath not repaired",
                {{"why", std::string(why)}, {"reason", describe(restored.error())}});
     return fail(restored.error());
   }
   if (!restored->repaired.empty()) {
-    log::warning("the datapath was not as it was left, and is repaired",
+    log::warning("datapath repaired",
                  {{"why", std::string(why)}, {"repaired", join(restored->repaired, ", ")}});
   }
   return std::move(restored->repaired);
@@ -188,24 +189,24 @@ Result<std::vector<std::string>> CommitLoop::repair(std::string_view why) {
 
 Result<Restored> CommitLoop::restore() {
   auto restored = driver_.restore(core_.datapath_state());
-  if (restored) note_missing(restored->missing);
+  if (restored) report_missing(restored->missing);
   return restored;
 }
 
-void CommitLoop::note_missing(const std::vector<DriverRefusal>& missing) {
+void CommitLoop::report_missing(const std::vector<DriverRefusal>& missing) {
   std::map<Vnid, Error> unenforced;
   for (const DriverRefusal& refusal : missing) {
     unenforced.try_emplace(culprit_vnid(refusal), refusal.error);
   }
   for (const auto& [vnid, error] : core_.unenforced()) {
     if (!unenforced.contains(vnid)) {
-      log::info("a network is enforced again", {{"vnid", vnid.text()}});
+      log::info("network enforced again", {{"vnid", vnid.text()}});
     }
   }
   for (const auto& [vnid, error] : unenforced) {
     const auto known = core_.unenforced().find(vnid);
     if (known != core_.unenforced().end() && known->second == error) continue;
-    log::error("a network cannot be enforced as acknowledged; its servers are told",
+    log::error("network no longer enforced as acknowledged, its servers are notified",
                {{"vnid", vnid.text()}, {"reason", describe(error)}});
   }
   core_.set_unenforced(std::move(unenforced));

@@ -1,6 +1,6 @@
-// Requests of servers, answered in rounds: everything at hand in one commit, durable and enforced
-// before any answer leaves (law 1). What the datapath refuses is refused, and the rest tried again
-// without it (law 2).
+// Requests of servers, answered in rounds: all that are waiting go into one commit, which is
+// durable and enforced before any answer leaves (law 1). If the datapath refuses operations, they
+// are refused, and the others are tried again without them (law 2).
 #pragma once
 
 #include <map>
@@ -25,15 +25,15 @@ class CommitLoop {
   CommitLoop(DeviceCore& core, ChangeStore& store, Driver& driver)
       : core_(core), store_(store), driver_(driver) {}
 
-  // One answer for each request, in order; all that they say is true when this returns. Also ends
-  // the reservations that are over at `now`. Errors: io, if the datapath has what the store lacks
-  // and cannot be taken back; then no answer may leave, and only a new start helps.
+  // One answer for each request, in order; they are true when this returns. Also ends the
+  // reservations whose time is over at `now`. Errors: io, if the datapath has a change that the
+  // store lacks and cannot be taken back; then no answer may leave, and only a restart helps.
   Result<std::vector<Result<Answer>>> run(const std::vector<ServerRequest>& requests, WallTime now);
 
-  // Makes the datapath what the core says, and lets the core know what is not enforceable. Errors:
-  // as of Driver::restore().
+  // Makes the datapath equal to the core's state, and reports to the core what is not enforceable.
+  // Errors: as of Driver::restore().
   Result<Restored> restore();
-  // The same, and says in the log what differed. `why` somebody looked.
+  // The same, and logs what differed. `why`: the reason for the comparison.
   Result<std::vector<std::string>> repair(std::string_view why);
 
  private:
@@ -48,8 +48,8 @@ class CommitLoop {
   // Applies what the core has decided.
   std::vector<DriverRefusal> enforce();
   std::vector<DriverRefusal> still_missing(const DatapathDelta& delta);
-  // Lets the core know what the datapath cannot enforce, and the log what is new of it.
-  void note_missing(const std::vector<DriverRefusal>& missing);
+  // Reports to the core what the datapath cannot enforce, and logs what is new.
+  void report_missing(const std::vector<DriverRefusal>& missing);
 
   DeviceCore& core_;
   ChangeStore& store_;

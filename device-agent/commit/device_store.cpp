@@ -93,7 +93,7 @@ struct DeviceStore::Impl {
   Statement erase_leases = database.prepare(
       "DELETE FROM lease WHERE mac="
       "(SELECT mac FROM member WHERE server=? AND vnid=? AND vm=? AND associated)");
-  bool has_leases = true;  // perhaps; most devices have none, and each VM that comes is spared it
+  bool has_leases = true;  // may be; most devices have none, and then a change skips the query
 
   void write(const DeviceChanges& changes) {
     for (const auto& [name, contact] : changes.servers) {
@@ -114,7 +114,7 @@ struct DeviceStore::Impl {
     }
     for (const auto& [member, vm] : changes.members) {
       if (has_leases) {
-        // Whoever has the MAC next does not inherit. Who stays has its leases in the datapath.
+        // The next VM with that MAC does not inherit them. One that stays has them in the datapath.
         erase_leases.bind(1, member.server.text()).bind(2, store::to_column(member.key.vnid));
         erase_leases.bind(3, member.key.vm).run();
       }
@@ -174,7 +174,8 @@ struct DeviceStore::Impl {
       const MemberKey key{store::vnid_column(row, 1), row.text(2)};
       VmPtr vm = store::read_vm(row, key.vm, 3);
       // Rows come in the order of the map.
-      out.members.insert_or_assign(out.members.end(), {ServerName(row.text(0)), key}, std::move(vm));
+      out.members.insert_or_assign(out.members.end(), {ServerName(row.text(0)), key},
+                                   std::move(vm));
     });
     check(out);
     return out;
@@ -202,7 +203,8 @@ struct DeviceStore::Impl {
       if (known && member.server == known->server && member.key.vnid == known->vnid) continue;
       known = {member.server, member.key.vnid};
       if (!all.claims.contains(*known)) {
-        throw DamageError("VM " + text(member.key) + " has no claim of server " + member.server.text());
+        throw DamageError("VM " + text(member.key) + " has no claim of server " +
+                          member.server.text());
       }
     }
   }

@@ -1,6 +1,6 @@
-// The device agent's memory: policies, claims, members, the last message of each server and when
-// it was heard, and what VMs were leased. What is written here before an acknowledgement leaves is
-// there after any crash (laws 1 and 8).
+// The device agent's memory: policies, claims, VMs, the last message of each server and its time,
+// and DHCP leases. What is written here before an acknowledgement leaves is there after any crash
+// (laws 1 and 8).
 #pragma once
 
 #include <memory>
@@ -28,8 +28,8 @@ class DeviceStore : public ChangeStore {
   Result<void> commit() override;
   void rollback() override;
 
-  // What persist_leases() was told last, but for VMs that have changed since or gone: a write() ends
-  // theirs. Errors: as of load().
+  // The leases of the last persist_leases(), without those of VMs that have changed or gone since:
+  // a write() removes these. Errors: as of load().
   Result<std::set<Lease>> leases();
   // Not between write() and commit(). Errors: io, and then it is as it was.
   Result<void> persist_leases(const std::set<Lease>& leases);

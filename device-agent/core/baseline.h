@@ -1,4 +1,4 @@
-// The device's own, original configuration, which no policy may contradict (the seed, step 402).
+// The device's own, original configuration, which no policy may contradict (EP 2728470, step 402).
 #pragma once
 
 #include <cstdint>

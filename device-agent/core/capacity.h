@@ -1,4 +1,4 @@
-// What the device can grant, and what is granted (the seed, step 402: the resources asked for).
+// What the device can grant, and what is granted (EP 2728470, step 402: the resources asked for).
 #pragma once
 
 #include <chrono>
@@ -64,9 +64,9 @@ class Usage {
     std::map<std::string, Sum, std::less<>> bandwidth = {};
   };
   Snapshot snapshot(const std::set<std::string>& ports) const;
-  // no-resources if a capacity is exceeded of which less was used before; what was exceeded
-  // already, by a smaller configuration, is not this change's fault. Looks at the counters and at
-  // the ports of the snapshot.
+  // no-resources if a capacity is exceeded and less of it was used before. A capacity that was
+  // exceeded already, because the configuration has become smaller, does not refuse the change.
+  // Looks at the counters and at the ports of the snapshot.
   std::optional<Error> exceeded(const Snapshot& before, const Capacity& capacity) const;
 
  private:

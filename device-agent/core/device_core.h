@@ -1,9 +1,9 @@
 // The device agent's decisions, as a value: messages in, answers and changes out. No socket, clock,
 // file, thread, log or random number inside.
 //
-// The shell feeds it every message at hand, makes the collected changes durable and enforced, then
-// calls commit() and lets the answers leave (law 1). If the store or the datapath refuses, it calls
-// rollback() and nothing has happened (law 2).
+// The shell passes it every message that is waiting, makes the collected changes durable and
+// enforced, then calls commit() and sends the answers (law 1). If the store or the datapath
+// refuses, it calls rollback() and nothing has happened (law 2).
 #pragma once
 
 #include <map>
@@ -50,7 +50,7 @@ class DeviceCore {
   // A server compares roots; the answer is its root here.
   Sha256 synced(const ServerName& server, WallTime now);
 
-  // Ends the reservations of servers that were silent for too long, and tells which.
+  // Ends the reservations of servers that were silent for too long, and returns them.
   std::vector<DeviceChanges::Member> expire(WallTime now);
   // When expire() will end something, if no server shows life until then.
   std::optional<WallTime> next_expiry() const;
@@ -84,7 +84,7 @@ class DeviceCore {
     state_.set_unenforced(std::move(networks));
   }
   const std::map<Vnid, Error>& unenforced() const { return state_.unenforced(); }
-  // What servers are told to be in force (DeviceState::stamp).
+  // What is reported to servers as in force (DeviceState::stamp).
   PolicyStamp stamp(Vnid vnid) const { return state_.stamp(vnid); }
 
  private:

@@ -1,4 +1,4 @@
-// Answers which rule decides about a packet of a VM, without a packet. Pure.
+// Which rule decides about a packet of a VM, without sending one.
 #pragma once
 
 #include <string>

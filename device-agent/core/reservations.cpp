@@ -1,5 +1,5 @@
-// When reservations end. A server that is gone for good must not hold capacity for ever, and one
-// that is there shows life by itself: with its audits, if with nothing else.
+// When reservations end. A server that is gone for good must not hold capacity for ever; one that
+// is there sends messages, its audits at least.
 #include "device-agent/core/device_core.h"
 
 namespace tenet::device {
@@ -10,7 +10,7 @@ Sha256 DeviceCore::synced(const ServerName& server, WallTime now) {
   const Contact& contact = known->second.contact;
   const bool clock_went_back = contact.last_seen > now;
   const bool old = now - contact.last_seen >= options_.capacity.reservation_timeout / 2;
-  // Each renewal is a write to the disk, so that it waits until it is worth one.
+  // Each renewal is a write to the disk: one for every half of the time-out is enough.
   if (known->second.reservations > 0 && (old || clock_went_back)) {
     state_.set_contact(server, {contact.last, now});
   }
@@ -21,7 +21,7 @@ std::vector<DeviceChanges::Member> DeviceCore::expire(WallTime now) {
   std::vector<DeviceChanges::Member> ended;
   for (const auto& [name, server] : servers()) {
     if (server.reservations == 0) continue;
-    // The clock went back. What was heard in the future counts as heard now, lest it holds until
+    // The clock went back. A time in the future counts as now, or the reservation would hold until
     // the clock gets there.
     if (server.contact.last_seen > now) state_.set_contact(name, {server.contact.last, now});
     if (reserved_until(name) > now) continue;

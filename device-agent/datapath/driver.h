@@ -1,5 +1,5 @@
-// What a device agent asks of a datapath: capabilities, restore and apply, on intents. Drivers know
-// no policy kinds, no servers and no XMPP.
+// What a device agent needs of a datapath: capabilities, restore and apply, on intents. Drivers
+// know no policy kinds, no servers and no XMPP.
 #pragma once
 
 #include <array>
@@ -35,8 +35,8 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
-// What changes, by key. It says what was as well, so that a driver need not remember VMs, and so
-// that it can be taken back.
+// What changes, by key, with the value before: a driver needs no memory of VMs, and the delta can
+// be reversed.
 struct DatapathDelta {
   std::map<Vnid, Change<std::optional<std::vector<Intent>>>> networks;
   std::map<MemberKey, Change<VmPtr>> members;
@@ -65,7 +65,7 @@ std::vector<DriverRefusal> refuse_all(const DatapathDelta& delta, const Error& e
 // What restore() found and left.
 struct Restored {
   std::vector<std::string> repaired;   // one text for each kind of object that differed
-  std::vector<DriverRefusal> missing;  // what of the wanted is not in force, and why; the rest is
+  std::vector<DriverRefusal> missing;  // wanted and not in force, and why; the rest is in force
 };
 
 // An address that a VM was leased, as the datapath saw it.
@@ -101,13 +101,13 @@ class Driver {
   }
   // What was leased to VMs with that MAC. Errors: io.
   virtual Result<std::vector<Lease>> leases() { return std::vector<Lease>(); }
-  // In the place of restore(), if nobody can say what is wanted: in a datapath that has nothing of
-  // ours nobody is known, which means no traffic at guarded ports (law 10). What is in force stays.
+  // Instead of restore(), if it is unknown what is wanted: a datapath that has nothing of ours gets
+  // the guards alone, which means no traffic at guarded ports (law 10). What is in force stays.
   virtual void guard() {}
-  // Before the first restore(): the leases that leases() reported last, in case the datapath has lost
-  // them since.
+  // Before the first restore(): the leases that leases() reported last, in case the datapath has
+  // lost them since.
   virtual void seed_leases(const std::set<Lease>& /*leases*/) {}
-  // Will call `drifted` when it notices that restore() has something to do.
+  // Calls `drifted` whenever the driver notices that restore() has something to repair.
   virtual void watch(const std::function<void()>& /*drifted*/) {}
 };
 

@@ -6,8 +6,8 @@
 //             migration waits for the migration's source first, and has no targets yet.
 //   ready     open, and something that it waits for may have changed: mark_dirty(), mark_network()
 //             and mark_all() make those ready that wait for it, wake() makes one ready.
-// take_ready() hands out the ready ones and makes them plain open again. Whoever takes them looks
-// at each: if a target is still pending it stays open, else it is answered and end() removes it. Its
+// take_ready() hands out the ready ones and makes them plain open again. The caller looks at
+// each: if a target is still pending it stays open, else it is answered and end() removes it. Its
 // deadline does the same, whatever is pending. Commands that wait until devices are synchronized are
 // always ready, since no key says when that is so.
 #pragma once

@@ -26,7 +26,7 @@ bool may_be_forgotten(const Operation& operation) {
                     operation);
 }
 
-// Requests that are no batch change nothing, and tell nothing of what is wanted.
+// Requests that are no batch change nothing, and do not depend on what is wanted.
 bool may_precede(const Send& send) {
   const auto* batch = std::get_if<Batch>(&send.request);
   return batch == nullptr ||
@@ -36,7 +36,7 @@ bool may_precede(const Send& send) {
 }  // namespace
 
 std::vector<Send> WriteAhead::take_ahead(ServerEffects& effects) const {
-  // Not while the store fails: who knows for how long. And a device gets its requests in order.
+  // Not while the store fails, since that may last. And a device gets its requests in their order.
   const bool failing = !held_.store.empty() || !held_.sends.empty();
   if (failing || !std::all_of(effects.sends.begin(), effects.sends.end(), may_precede)) return {};
   return std::exchange(effects.sends, {});

@@ -1,9 +1,9 @@
-// Effects wait for the store: what is not durable must not be told to operators (law 1).
+// Effects wait for the store: what is not durable must not be reported to operators (law 1).
 //
-// Plain associations do not wait: the device works on them while our own store syncs. A server that
-// ends in between has forgotten a VM that the device may have, which the digests tell it, and
-// nobody was told that it is there. Policies wait: a device that has a revision which its server
-// forgot would refuse the one before (law 3). So do removals and takeovers: what they end would
+// Plain associations do not wait: the device works on them while our own store syncs. If the server
+// ends in between, it has lost a VM that the device may have; the digests show that, and no
+// operator has seen the VM reported. Policies wait: a device with a revision that its server lost
+// would refuse the one before (law 3). Removals and takeovers wait too, since what they end would
 // have to be built up again.
 #pragma once
 

@@ -81,7 +81,7 @@ class Bench {
     if (step_ == steps_.size()) return daemon_.end(0);
     const auto words = split(steps_[step_++], ':');
     const auto count = parse_unsigned(words.back(), 10'000'000);
-    if (words.size() != 2 || !count) return give_up("a step is NAME:COUNT");
+    if (words.size() != 2 || !count) return fail_waiting("a step is NAME:COUNT");
     left_ = *count;
     took_.clear();
     begun_ = steady_clock::now();
@@ -105,7 +105,7 @@ class Bench {
       again_ = [this] { send(server::ChangePolicy{parse(document(kFirst, ++revision_))}); };
       again_();
     } else {
-      give_up("no such step");
+      fail_waiting("no such step");
     }
   }
 
@@ -129,7 +129,7 @@ class Bench {
   void send(server::Command command) {
     agent_.command(std::move(command), "bench",
                    [this, sent = steady_clock::now()](const server::CommandResult& result) {
-                     if (!load::enforced(result)) return give_up("not enforced");
+                     if (!load::enforced(result)) return fail_waiting("not enforced");
                      took_.push_back((steady_clock::now() - sent).count());
                      if (--left_ == 0) {
                        report();
@@ -161,7 +161,7 @@ class Bench {
     return pages * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
   }
 
-  void give_up(const std::string& why) {
+  void fail_waiting(const std::string& why) {
     std::fprintf(stderr, "tenet-bench-server: %s: %s\n", steps_[step_ - 1].c_str(), why.c_str());
     daemon_.end(1);
   }

@@ -5,9 +5,11 @@
 #include <asio/io_context.hpp>
 
 #include "common/protocol/xml_text.h"
+#include "common/xmpp/data_form.h"
+#include "common/xmpp/jid.h"
 #include "common/xmpp/xml.h"
 #include "device-agent/device_commands.h"
-#include "server-agent/sources/operators.h"
+#include "server-agent/sources/operators/commands.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/small_world.h"
 
@@ -41,9 +43,9 @@ class Keeper : public xmpp::Responder {
 void check_form(const Element& element) {
   const auto form = xmpp::parse_form(element);
   if (!form) return;
-  const Element written = protocol::to_element(*form);
+  const Element written = xmpp::to_element(*form);
   const auto again = xmpp::parse_form(written);
-  require(again.has_value() && protocol::to_element(*again) == written,
+  require(again.has_value() && xmpp::to_element(*again) == written,
           "a form reads as it was written", xmpp::to_xml(written));
   require(xmpp::values_of(*again) == xmpp::values_of(*form), "and so do its values");
 }
@@ -52,9 +54,8 @@ void check_form(const Element& element) {
 struct World {
   asio::io_context io;
   device::DeviceCore device{limits()};
-  server::ServerCore server{{.epoch = 1, .devices = {*Jid::parse("d1@x.example/device-agent")}},
-                            {}};
-  xmpp::Session session{io, {.jid = *Jid::parse("agent@x.example/agent")}, {}};
+  server::ServerCore server{{.epoch = 1, .devices = {PeerId("d1@x.example/device-agent")}}, {}};
+  xmpp::Session session{io, {.jid = *xmpp::Jid::parse("agent@x.example/agent")}, {}};
   std::uint64_t command = 0;
   xmpp::AdhocCommands device_commands;
   xmpp::AdhocCommands server_commands;
@@ -67,11 +68,11 @@ struct World {
             may_run),
         server_commands(
             session,
-            server::server_commands(server,
-                                    [this](server::Command what, const std::string& called,
-                                           const server::CommandReply& reply) {
-                                      submit(std::move(what), called, reply);
-                                    }),
+            server::operator_commands(server,
+                                      [this](server::Command what, const std::string& called,
+                                             const server::CommandReply& reply) {
+                                        submit(std::move(what), called, reply);
+                                      }),
             may_run) {
     Random random(5);
     for (std::uint64_t i = 1; i <= 12; ++i) {
@@ -81,7 +82,9 @@ struct World {
   }
 
  private:
-  static bool may_run(const Jid& who) { return who.local() == "admin"; }
+  static bool may_run(const PeerId& account, command::Permission) {
+    return account == PeerId("admin@x.example");
+  }
 
   // Devices never answer here.
   void submit(server::Command what, const std::string& called, const server::CommandReply& reply) {
@@ -93,7 +96,7 @@ struct World {
 };
 
 // Requests are separated by NUL, which no XML holds.
-void converse(World& world, std::string_view text, bool with_device) {
+void run_session(World& world, std::string_view text, bool with_device) {
   std::string session;
   while (!text.empty()) {
     const auto end = text.find('\0');
@@ -107,7 +110,7 @@ void converse(World& world, std::string_view text, bool with_device) {
     for (Attribute& a : payload.attributes) {
       if (a.name == "sessionid" && a.value == "S") a.value = session;
     }
-    const Jid from = *Jid::parse("admin@x.example/desk");
+    const xmpp::Jid from = *xmpp::Jid::parse("admin@x.example/desk");
     const auto keeper = std::make_shared<Keeper>();
     (with_device ? world.device_commands : world.server_commands)
         .handle({from, xmpp::IqType::set, "1", payload}, keeper);
@@ -125,6 +128,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace tenet::fuzz;
   if (size == 0) return 0;
   World world;
-  converse(world, text_of(data + 1, size - 1), (data[0] & 1) != 0);
+  run_session(world, text_of(data + 1, size - 1), (data[0] & 1) != 0);
   return 0;
 }

@@ -3,10 +3,10 @@
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "common/xmpp/jid.h"
 #include "common/protocol/names.h"
 #include "common/protocol/refusal.h"
 #include "common/protocol/xml_text.h"
+#include "common/xmpp/jid.h"
 #include "common/xmpp/xml.h"
 #include "tests/fuzz/target.h"
 
@@ -53,8 +53,7 @@ void check_policy(const Policy& policy) {
 
 void check_operation(const Operation& operation) {
   const std::string sent = xmpp::to_xml(protocol::to_element(operation), protocol::kNamespace);
-  require(sent.size() <= wire_bytes(operation), "an operation is as large as told",
-          sent);
+  require(sent.size() <= wire_bytes(operation), "an operation is as large as told", sent);
   require(!text(operation).empty(), "an operation has a text", sent);
   if (const auto* sync = std::get_if<PolicySync>(&operation)) check_policy(*sync->policy);
   if (const auto* update = std::get_if<PolicyUpdate>(&operation)) check_policy(*update->policy);

@@ -80,7 +80,7 @@ class Operator:
         result = self.execute(node, vm=name, **fields)
         if result is None:
             self.possible[name] = self.possible[name] | {outcome}
-        elif result.status == "completed" and not any("taken back" in e for e in result.errors):
+        elif result.status == "completed" and not any("rolled back" in e for e in result.errors):
             self.possible[name] = {outcome}
             self.promises += 1
 

@@ -74,8 +74,9 @@ TEST_F(DeviceDamageTest, Law8_TheErrorNamesTheRowAndWhatToDo) {
   const Vnid vnid(4096);
   {
     auto store = device::DeviceStore::open(path).value();
-    ASSERT_TRUE(core.batch(
-        PeerId("a@x"), {{1, 1}, {PolicySync{policy(vnid, 1)}, Associate{vnid, vm("web-1", 1)}}}, kStart));
+    ASSERT_TRUE(core.batch(PeerId("a@x"),
+                           {{1, 1}, {PolicySync{policy(vnid, 1)}, Associate{vnid, vm("web-1", 1)}}},
+                           kStart));
     ASSERT_TRUE(store.write(core.changes()));
     ASSERT_TRUE(store.commit());
   }

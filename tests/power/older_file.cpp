@@ -8,9 +8,11 @@
 namespace tenet::testing {
 
 void make_older(const std::string& path, std::span<const std::string> tables, std::size_t version,
-                std::span<const std::string> newer) {
-  const std::vector<std::string_view> done(version + 1 + newer.size());  // opens without doing any
+                std::span<const std::string> newer, const std::string& columns) {
+  // Opens without doing any.
+  const std::vector<std::string_view> done(version + 1 + newer.size() + (columns.empty() ? 0 : 1));
   const store::Database database(path, done);
+  if (!columns.empty()) database.execute(columns);
   for (const std::string& table : newer) database.execute("DROP TABLE " + table);
   database.execute("DROP TABLE checksums");
   for (const std::string& table : tables) {

@@ -7,8 +7,9 @@
 namespace tenet::testing {
 
 // Takes the checksums out of these tables; `version` is the number of migrations without them.
-// `newer`: the tables that came after them, with one migration each.
+// `newer`: the tables that came after them, with one migration each. `columns`: what one migration
+// added to tables after that, as SQL to take it away.
 void make_older(const std::string& path, std::span<const std::string> tables, std::size_t version,
-                std::span<const std::string> newer = {});
+                std::span<const std::string> newer = {}, const std::string& columns = {});
 
 }  // namespace tenet::testing

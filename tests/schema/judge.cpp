@@ -15,10 +15,10 @@
 
 #include "common/core/text.h"
 #include "common/protocol/codec.h"
-#include "common/xmpp/jid.h"
 #include "common/protocol/names.h"
 #include "common/protocol/refusal.h"
 #include "common/protocol/xml_text.h"
+#include "common/xmpp/jid.h"
 
 namespace tenet {
 namespace {
@@ -31,7 +31,7 @@ Verdict verdict(const Result<T>& result) {
 }
 
 // More operations than any batch holds; beyond it no request is made up.
-constexpr std::uint64_t kMostOperations = 999'999;
+constexpr std::uint64_t kMaxOperations = 999'999;
 
 std::uint64_t number_in(const Element& element, std::string_view attribute) {
   const std::string* text = element.attribute(attribute);
@@ -58,7 +58,7 @@ std::uint64_t operations_in(const Element& answer) {
 
 Verdict judge_batch_answer(const Element& element) {
   const std::uint64_t count = operations_in(element);
-  if (count > kMostOperations) return Error{Code::invalid, "no batch has so many operations"};
+  if (count > kMaxOperations) return Error{Code::invalid, "no batch has so many operations"};
   Batch request{{number_in(element, "epoch"), number_in(element, "seq")}, {}};
   request.operations.resize(count, PolicyWithdraw{});
   return verdict(protocol::parse_answer(element, request, xmpp::parse_peer));
@@ -114,7 +114,8 @@ Verdict judge(const Element& element) {
     return is_answer ? judge_batch_answer(element) : request;
   }
   if (element.name == "digests") return judge_compare_answer(element);
-  if (element.name == "synced") return verdict(protocol::parse_answer(element, Synced{}, xmpp::parse_peer));
+  if (element.name == "synced")
+    return verdict(protocol::parse_answer(element, Synced{}, xmpp::parse_peer));
   return judge_condition(element);
 }
 

@@ -231,7 +231,7 @@ class RestoredFromBackup(SystemTest):
         )
         (row,) = self.rows("server1", "list-devices")
         self.assertIn("--epoch", row["detail"])
-        server.wait_log("a device does not listen to this server device=switch1@.*--epoch")
+        server.wait_log("a device refuses this server's epoch device=switch1@.*--epoch")
         server.stop()
         plain = list(server.command)
         server.command = [*plain, "--epoch", "100"]

@@ -21,7 +21,7 @@ constexpr KindRow row(std::string_view name, std::uint8_t vdp_type, std::string_
           }};
 }
 
-// 0x04 for the VN policy: see the digest of the seed on figure 13's misprint.
+// 0x04 for the VN policy: figure 13 has a misprint.
 constexpr std::array<KindRow, std::variant_size_v<PolicyEntry>> kKinds{{
     row<VirtualNetwork, parse_virtual_network>("virtual-network", 0x04,
                                                "overlay segment and multicast group"),

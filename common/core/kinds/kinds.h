@@ -26,7 +26,7 @@ using PolicyEntry = std::variant<VirtualNetwork, Bandwidth, Acl, Qos, DhcpSnoopi
 
 struct KindRow {
   std::string_view name;     // of the element, and in messages
-  std::uint8_t vdp_type;     // the seed, figure 13; 0: the seed gives none
+  std::uint8_t vdp_type;     // EP 2728470, figure 13; 0: it gives none
   std::string_view summary;  // for documents and consoles
   Result<PolicyEntry> (*parse)(const Element&);
   Element (*format)(const PolicyEntry&);

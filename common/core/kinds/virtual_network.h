@@ -1,4 +1,4 @@
-// The VN policy of the seed: the VNID's segment and the multicast address that carries its
+// The VN policy of EP 2728470: the VNID's segment and the multicast address that carries its
 // multicast data.
 #pragma once
 

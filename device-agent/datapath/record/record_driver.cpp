@@ -46,7 +46,7 @@ std::vector<DriverRefusal> RecordDriver::apply(const DatapathDelta& delta) {
   return {};
 }
 
-// A new file in the place of the old one, so that readers never see half of it.
+// A new file replaces the old one, so that readers never see half of it.
 Result<void> RecordDriver::write_file(const DatapathState& state) const {
   const std::string next = file_ + ".new";
   std::ofstream out(next);

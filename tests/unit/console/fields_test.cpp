@@ -35,7 +35,8 @@ TEST(Field, RefusalsNameTheArgument) {
 
 Result<FormValues> read(const std::vector<FieldInput>& fields, const std::string& input = "") {
   std::istringstream in(input);
-  return read_fields(fields, AgentBook({{"switch1", *xmpp::Jid::parse("switch1@example.org")}}), in);
+  return read_fields(fields, AddressBook({{"switch1", *xmpp::Jid::parse("switch1@example.org")}}),
+                     in);
 }
 
 TEST(ReadFields, TakesTheContentsOfFilesAndStandardInput) {

@@ -137,12 +137,12 @@ TEST(ShadowTest, AWarningNamesBothRules) {
 
 TEST(ShadowTest, TheNumberOfWarningsIsBounded) {
   const std::vector<std::string> same(
-      kMostShadowWarnings + 8,
+      kMaxShadowWarnings + 8,
       "protocol=tcp source=2001:db8:1111:2222:3333:4444:5555:6666/128 "
       "destination=2001:db8:1111:2222:3333:4444:5555:7777/128 source-port=10000-20000 "
       "destination-port=30000-40000 established=true");
   const auto warnings = shadow_warnings(Policy(Vnid(4096), 1, {acl(same)}));
-  ASSERT_EQ(warnings.size(), kMostShadowWarnings + 1);
+  ASSERT_EQ(warnings.size(), kMaxShadowWarnings + 1);
   EXPECT_EQ(warnings.back(), "7 more acl rules can never match, each covered by an earlier one");
   std::size_t bytes = 0;
   for (const std::string& warning : warnings) bytes += warning.size();

@@ -44,7 +44,7 @@ class VmsTest : public ::testing::Test {
   std::uint64_t seq = 0;
 };
 
-// The seed, steps 502 to 504.
+// EP 2728470, steps 502 to 504.
 TEST_F(VmsTest, Steps502To504_TheLastDissociationTakesThePolicyAlong) {
   run(kA, {Associate{kNet, vm("v1", 1)}, Associate{kNet, vm("v2", 2)}});
   run(kA, {Dissociate{kNet, "v1"}});

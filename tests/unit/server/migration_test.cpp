@@ -1,4 +1,4 @@
-// Migrations, as the server sees them (the seed, steps 701 to 712).
+// Migrations, as the server sees them (EP 2728470, steps 701 to 712).
 #include <gtest/gtest.h>
 
 #include "tests/unit/server/conversation.h"

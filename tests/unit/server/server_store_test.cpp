@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 
+#include "common/store/checked_table.h"
 #include "common/store/database.h"
 #include "tests/support/small_world.h"
 
@@ -29,7 +30,7 @@ class ServerStoreTest : public ::testing::Test {
     return *std::move(store);
   }
   void execute(const std::string& sql) const {
-    constexpr std::array<std::string_view, 2> kNone{"", ""};
+    constexpr std::array<std::string_view, 3> kNone{};
     store::Database database(path, kNone);
     database.execute("PRAGMA foreign_keys=OFF");
     database.execute(sql);
@@ -39,9 +40,9 @@ class ServerStoreTest : public ::testing::Test {
     execute(
         sql +
         ";UPDATE network SET checksum=tenet_checksum('network', vnid, document, devices,"
-        " announced);"
+        " announced, source);"
         "UPDATE vm SET checksum=tenet_checksum('vm', vnid, vm, mac, addresses, port, associated,"
-        " reserve, devices, migrates_from, takeover)");
+        " reserve, devices, migrates_from, takeover, source)");
   }
   ServerChanges some() const {
     ServerChanges out;
@@ -123,7 +124,7 @@ TEST_F(ServerStoreTest, Law3_AnEpochThatStaysInTheLogIsNotBegunWith) {
   const std::string other = folder / "reader.db";  // another lock, the same file
   std::filesystem::create_symlink(path, other);
   {
-    constexpr std::array<std::string_view, 2> kNone{"", ""};
+    constexpr std::array<std::string_view, 3> kNone{};
     const store::Database reader(other, kNone);
     reader.execute("BEGIN; SELECT value FROM epoch");
     const auto epoch = store.next_epoch(0);
@@ -204,9 +205,70 @@ TEST_F(ServerStoreTest, AFileOfTheFirstVersionIsTakenOverWithAllThatItHolds) {
       "DROP TRIGGER network_added; DROP TRIGGER network_changed; DROP TRIGGER network_removed;"
       "DROP TRIGGER vm_added; DROP TRIGGER vm_changed; DROP TRIGGER vm_removed;"
       "ALTER TABLE epoch DROP COLUMN checksum; ALTER TABLE network DROP COLUMN checksum;"
+      "ALTER TABLE network DROP COLUMN source; ALTER TABLE vm DROP COLUMN source;"
       "ALTER TABLE vm DROP COLUMN checksum; PRAGMA user_version=1");
   EXPECT_EQ(open().next_epoch(0), 42U);
   EXPECT_EQ(open().load()->find(net, "v1")->taken_from(one), source);
+}
+
+// A file as the second version of the schema had it: with checksums, without sources.
+class SecondVersionTest : public ServerStoreTest {
+ protected:
+  void make(const std::string& more = {}) const {
+    const std::string checksums =
+        store::make_checksums() + store::add_checksums({"epoch", "only, value"}) +
+        store::add_checksums({"network", "vnid, document, devices, announced"}) +
+        store::add_checksums({"vm",
+                              "vnid, vm, mac, addresses, port, associated, reserve, devices,"
+                              " migrates_from, takeover"});
+    const std::array<std::string_view, 2> migrations{
+        "CREATE TABLE epoch(only INTEGER PRIMARY KEY CHECK(only=1), value INTEGER NOT NULL) STRICT;"
+        "INSERT INTO epoch VALUES(1, 0);"
+        "CREATE TABLE network(vnid INTEGER PRIMARY KEY, document TEXT NOT NULL,"
+        " devices TEXT NOT NULL, announced TEXT NOT NULL) STRICT;"
+        "CREATE TABLE vm(vnid INTEGER NOT NULL REFERENCES network, vm TEXT NOT NULL,"
+        " mac TEXT NOT NULL, addresses TEXT NOT NULL, port TEXT NOT NULL,"
+        " associated INTEGER NOT NULL, reserve INTEGER NOT NULL, devices TEXT NOT NULL,"
+        " migrates_from TEXT NOT NULL, takeover TEXT NOT NULL,"
+        " PRIMARY KEY(vnid, vm)) STRICT, WITHOUT ROWID;",
+        checksums};
+    const store::Database database(path, migrations);
+    database.execute(
+        "INSERT INTO network SELECT *, tenet_checksum('network', vnid, document, devices, "
+        "announced)"
+        " FROM (SELECT 1048576 vnid, '<policy xmlns=\"urn:tenet:policy:1\" vnid=\"4096\""
+        " revision=\"1\"/>' document, 'd1@x/a' devices, '' announced);"
+        "INSERT INTO vm SELECT *, tenet_checksum('vm', vnid, vm, mac, addresses, port, associated,"
+        " reserve, devices, migrates_from, takeover) FROM (SELECT 1048576 vnid, 'v1' vm,"
+        " '52:54:00:00:00:01' mac, '' addresses, '' port, 1 associated, 0 reserve,"
+        " 'd1@x/a' devices, '' migrates_from, '' takeover);" +
+        more);
+  }
+};
+
+TEST_F(SecondVersionTest, WhatWasWantedCameFromOperators) {
+  make();
+  const auto loaded = open().load();
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().text;
+  ASSERT_NE(loaded->find(Vnid(4096)), nullptr);
+  EXPECT_EQ(loaded->find(Vnid(4096))->source, Source::operators);
+  ASSERT_NE(loaded->find(Vnid(4096), "v1"), nullptr);
+  EXPECT_EQ(loaded->find(Vnid(4096), "v1")->source, Source::operators);
+}
+
+TEST_F(SecondVersionTest, ARowThatIsDamagedStaysSo) {
+  make("UPDATE vm SET port='eth7'");
+  const auto loaded = open().load();
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_NE(loaded.error().text.find("checksum"), std::string::npos) << loaded.error().text;
+}
+
+TEST_F(ServerStoreTest, ASourceThatNobodyIsIsDamage) {
+  ASSERT_TRUE(open().write(some()));
+  execute_and_sign("UPDATE vm SET source='nobody'");
+  const auto loaded = open().load();
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_NE(loaded.error().text.find("'nobody'"), std::string::npos) << loaded.error().text;
 }
 
 // std::out_of_range leaves load(), and ends the program.

@@ -15,12 +15,13 @@ using Job = std::function<void(AdhocClient&, std::function<void(Outcome)>)>;
 
 // Blocks until the work is done and logged out. A Session tries for ever; this gives up after
 // config.timeout without a login, and at once where trying again is of no use (a refused password,
-// a certificate that is not trusted). The first failure of several is told to `progress` early, and
+// a certificate that is not trusted). The first of several failures is reported to `progress` early, and
 // with `trace` every stanza.
-Outcome converse(const ConsoleConfig& config, const Job& job, bool trace, std::ostream& progress);
+Outcome run_session(const ConsoleConfig& config, const Job& job, bool trace,
+                    std::ostream& progress);
 
 // Whether a failed attempt to log in is the end of trying. `failures`: attempts so far, this one
 // included; `brokers`: how many there are to try.
-bool hopeless(const Error& error, std::size_t failures, std::size_t brokers);
+bool is_permanent(const Error& error, std::size_t failures, std::size_t brokers);
 
 }  // namespace tenet::console

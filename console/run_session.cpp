@@ -1,4 +1,4 @@
-#include "console/conversation.h"
+#include "console/run_session.h"
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
@@ -9,9 +9,9 @@
 namespace tenet::console {
 namespace {
 
-class Conversation {
+class SessionRun {
  public:
-  Conversation(const ConsoleConfig& config, const Job& job, bool trace, std::ostream& progress)
+  SessionRun(const ConsoleConfig& config, const Job& job, bool trace, std::ostream& progress)
       : config_(config), job_(job), progress_(progress), deadline_(io_) {
     xmpp::SessionHandlers handlers;
     handlers.online = [this] { online(); };
@@ -49,7 +49,7 @@ class Conversation {
   void offline(const Error& why) {
     if (working_ || outcome_) return;
     ++failures_;
-    if (hopeless(why, failures_, config_.xmpp.brokers.size())) return finish(login_failed(why));
+    if (is_permanent(why, failures_, config_.xmpp.brokers.size())) return finish(login_failed(why));
     if (!last_error_) {
       progress_ << printable(why.text) << "; trying for up to " << config_.timeout.count() / 1'000
                 << " s\n";
@@ -78,15 +78,16 @@ class Conversation {
 
 }  // namespace
 
-bool hopeless(const Error& error, std::size_t failures, std::size_t brokers) {
+bool is_permanent(const Error& error, std::size_t failures, std::size_t brokers) {
   // The account is the same everywhere; a certificate is one broker's.
   if (error.code == Code::forbidden) return true;
   return (error.code == Code::configuration || error.code == Code::not_found) &&
          failures >= std::max<std::size_t>(brokers, 1);
 }
 
-Outcome converse(const ConsoleConfig& config, const Job& job, bool trace, std::ostream& progress) {
-  return Conversation(config, job, trace, progress).run();
+Outcome run_session(const ConsoleConfig& config, const Job& job, bool trace,
+                    std::ostream& progress) {
+  return SessionRun(config, job, trace, progress).run();
 }
 
 }  // namespace tenet::console

@@ -1,4 +1,4 @@
-#include "console/agent_book.h"
+#include "console/address_book.h"
 
 #include "common/core/text.h"
 
@@ -8,7 +8,7 @@ std::string default_resource(AgentKind kind) {
   return kind == AgentKind::server ? "server-agent" : "device-agent";
 }
 
-Result<xmpp::Jid> AgentBook::find(std::string_view name) const {
+Result<xmpp::Jid> AddressBook::find(std::string_view name) const {
   const auto known = names_.find(name);
   if (known != names_.end()) return known->second;
   if (name.find('@') != std::string_view::npos) {
@@ -26,7 +26,7 @@ Result<xmpp::Jid> AgentBook::find(std::string_view name) const {
               {.entry = std::string(name)});
 }
 
-Result<xmpp::Jid> AgentBook::find(std::string_view name, AgentKind kind) const {
+Result<xmpp::Jid> AddressBook::find(std::string_view name, AgentKind kind) const {
   auto jid = find(name);
   if (jid && jid->is_bare()) return jid->with_resource(default_resource(kind));
   return jid;

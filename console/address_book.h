@@ -15,10 +15,11 @@ enum class AgentKind { server, device };
 // The resource that agents of that kind have unless configured otherwise.
 std::string default_resource(AgentKind kind);
 
-class AgentBook {
+class AddressBook {
  public:
-  AgentBook() = default;
-  explicit AgentBook(std::map<std::string, xmpp::Jid, std::less<>> names) : names_(std::move(names)) {}
+  AddressBook() = default;
+  explicit AddressBook(std::map<std::string, xmpp::Jid, std::less<>> names)
+      : names_(std::move(names)) {}
 
   // The JID as written, which may lack the resource. A short name comes first; a JID has an @.
   // Errors: configuration, naming the short names that are known.
