@@ -13,7 +13,7 @@
 namespace tenet::fuzz {
 namespace {
 
-using protocol::Layout;
+using protocol::XmlLayout;
 
 // White space that XML does not bring back as it was: only white space, and tabs and carriage
 // returns.

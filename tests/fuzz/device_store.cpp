@@ -103,7 +103,7 @@ void check_use(const StorePath& path, DeviceStore store, DeviceCore& core) {
   for (const auto& [present, network] : core.networks()) {
     batch.operations.emplace_back(PolicySync{network.policy});
   }
-  const auto answer = core.batch("new@x.example", batch, kStart);
+  const auto answer = core.batch(PeerId("new@x.example"), batch, kStart);
   require(answer.has_value(), "a new server is served");
   require(!answer->results[0] && !answer->results[1], "a new network is taken");
   core.expire(kStart + std::chrono::hours(9));

@@ -1,4 +1,5 @@
 #include "tests/support/generators.h"
+#include "common/core/match_text.h"
 #include "common/core/rule_element.h"
 
 #include <algorithm>
