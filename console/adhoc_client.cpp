@@ -63,7 +63,8 @@ void AdhocClient::send(const xmpp::Jid& agent, const Step& step, ReplyHandler do
                    });
 }
 
-void AdhocClient::cancel(const xmpp::Jid& agent, const CommandReply& open, std::function<void()> then) {
+void AdhocClient::cancel(const xmpp::Jid& agent, const CommandReply& open,
+                         std::function<void()> then) {
   send(agent, {open.node, open.session, "cancel"},
        [then = std::move(then)](const Result<CommandReply>&) { then(); });
 }

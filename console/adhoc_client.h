@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "common/core/error.h"
-#include "common/xmpp/jid.h"
 #include "common/net/timer.h"
 #include "common/xmpp/data_form.h"
+#include "common/xmpp/jid.h"
 #include "common/xmpp/session.h"
 
 namespace tenet::console {

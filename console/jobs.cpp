@@ -12,7 +12,8 @@ using Done = std::function<void(Outcome)>;
 using AgentJob = std::function<void(AdhocClient&, const xmpp::Jid& agent, Done)>;
 
 // The full JID of an agent of unknown kind: that of the two default resources which is online.
-void probe(AdhocClient& client, const xmpp::Jid& bare, const std::function<void(Result<xmpp::Jid>)>& found) {
+void probe(AdhocClient& client, const xmpp::Jid& bare,
+           const std::function<void(Result<xmpp::Jid>)>& found) {
   const xmpp::Jid server = bare.with_resource(default_resource(AgentKind::server));
   client.list(server, [&client, bare, server, found](const auto& items) {
     if (items || items.error().code != Code::unreachable) return found(server);

@@ -88,7 +88,8 @@ Outcome joined_halves(const Outcome& in, const std::optional<Outcome>& out) {
   return joined;
 }
 
-Result<Job> migrate(const xmpp::Jid& from, const xmpp::Jid& to, xmpp::FormValues fields, bool parallel) {
+Result<Job> migrate(const xmpp::Jid& from, const xmpp::Jid& to, xmpp::FormValues fields,
+                    bool parallel) {
   if (from == to) {
     return fail(Code::configuration, "the VM is to leave " + from.text() +
                                          " and to come to it: write two different servers");

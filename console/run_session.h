@@ -15,8 +15,8 @@ using Job = std::function<void(AdhocClient&, std::function<void(Outcome)>)>;
 
 // Blocks until the work is done and logged out. A Session tries for ever; this gives up after
 // config.timeout without a login, and at once where trying again is of no use (a refused password,
-// a certificate that is not trusted). The first of several failures is reported to `progress` early, and
-// with `trace` every stanza.
+// a certificate that is not trusted). The first of several failures is reported to `progress`
+// early, and with `trace` every stanza.
 Outcome run_session(const ConsoleConfig& config, const Job& job, bool trace,
                     std::ostream& progress);
 

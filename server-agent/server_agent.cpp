@@ -1,4 +1,5 @@
 #include "server-agent/server_agent.h"
+#include "common/xmpp/jid.h"
 
 #include <malloc.h>
 
@@ -48,7 +49,7 @@ ServerAgent::ServerAgent(runtime::Daemon& daemon, ServerConfig config, std::stri
 Result<std::unique_ptr<ServerAgent>> ServerAgent::open(runtime::Daemon& daemon, ServerConfig config,
                                                        std::string config_path,
                                                        std::uint64_t least_epoch) {
-  auto store = ServerStore::open(config.state);
+  auto store = ServerStore::open(config.state, xmpp::parse_peer);
   if (!store) return fail(store.error());
   const auto epoch = store->next_epoch(least_epoch);
   if (!epoch) return fail(epoch.error());

@@ -15,8 +15,8 @@
 
 namespace tenet::carrier {
 
-// Answers one request; may be kept, and called later. Only the first call counts, and none after the
-// peer has gone.
+// Answers one request; may be kept, and called later. Only the first call counts, and none after
+// the peer has gone.
 class Responder {
  public:
   Responder() = default;

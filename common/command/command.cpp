@@ -49,8 +49,9 @@ std::vector<std::string> Input::words(std::string_view field) const {
 
 Result<void> check(const std::vector<Field>& fields, const Values& values) {
   for (const auto& [name, entered] : values) {
-    const bool known = std::any_of(fields.begin(), fields.end(),
-                                   [&, &wanted = name](const Field& f) { return f.name == wanted; });
+    const bool known =
+        std::any_of(fields.begin(), fields.end(),
+                    [&, &wanted = name](const Field& f) { return f.name == wanted; });
     if (!known) {
       return fail(Code::invalid, "the field " + name + " is unknown", {.entry = name});
     }

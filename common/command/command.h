@@ -42,9 +42,9 @@ class Input {
  public:
   Input(PeerId from, Values values) : from_(std::move(from)), values_(std::move(values)) {}
 
-  const PeerId& from() const { return from_; }            // who asks, connection and all
-  std::string text(std::string_view field) const;         // without white space around; empty: absent
-  std::string lines(std::string_view field) const;        // joined by newlines
+  const PeerId& from() const { return from_; }      // who asks, connection and all
+  std::string text(std::string_view field) const;   // without white space around; empty: absent
+  std::string lines(std::string_view field) const;  // joined by newlines
   std::vector<std::string> words(std::string_view field) const;  // split at white space and commas
   bool has(std::string_view field) const { return !text(field).empty(); }
 

@@ -1,12 +1,15 @@
-// Whom an agent talks to, by the name that the carrier gives: the address of an account, a station at
-// a port. Opaque: it is compared, stored and shown, and nothing is read out of it. A carrier has one
-// text for each peer, so that equal names mean the same peer.
+// Whom an agent talks to, by the name that the carrier gives: the address of an account, a station
+// at a port. Opaque: it is compared, stored and shown, and nothing is read out of it. A carrier has
+// one text for each peer, so that equal names mean the same peer.
 #pragma once
 
 #include <compare>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include "common/core/error.h"
 
 namespace tenet {
 
@@ -32,5 +35,9 @@ class PeerId {
  private:
   std::shared_ptr<const std::string> text_;  // copies share it; nullptr: empty
 };
+
+// Reads a name in a message or a file: what a name may look like is up to the carrier. Errors:
+// invalid.
+using PeerParser = Result<PeerId> (*)(std::string_view text);
 
 }  // namespace tenet

@@ -24,9 +24,6 @@ Element to_element(const Request& message);
 Element to_element(const Answer& message);
 Element to_element(const Operation& operation);
 
-// Reads the name of a peer in a message: what it may look like is the carrier's affair. Errors: invalid.
-using PeerParser = Result<PeerId> (*)(std::string_view text);
-
 // Each returns `invalid`, naming element and attribute, for anything but that message.
 Result<Request> parse_request(const Element& element, PeerParser parse_peer);
 Result<NetworkQuery> parse_network_query(const Element& element);

@@ -12,8 +12,8 @@
 
 namespace tenet::runtime {
 
-// The configuration that was read, with its log in use already. Nothing if it is wrong: the log says
-// so, and all stays as it is.
+// The configuration that was read, with its log in use already. Nothing if it is wrong: the log
+// says so, and all stays as it is.
 template <class Config>
 std::optional<Config> accept_reload(Result<Config> next) {
   if (!next) {

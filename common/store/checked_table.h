@@ -24,8 +24,8 @@ struct CheckedTable {
 // Parts of migrations, so what they return must never change.
 std::string make_checksums();
 std::string add_checksums(const CheckedTable& table);
-// Adds the last column of `after` to a table with checksums that is as `before` says: text, with that
-// SQL value in all rows. A row that is damaged stays so.
+// Adds the last column of `after` to a table with checksums that is as `before` says: text, with
+// that SQL value in all rows. A row that is damaged stays so.
 std::string add_column(const CheckedTable& before, const CheckedTable& after,
                        std::string_view value);
 

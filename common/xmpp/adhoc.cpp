@@ -129,9 +129,8 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
     const std::string node = attribute("node");
     const Command* command = find(node);
     // Rights come first, so that strangers learn nothing of commands and sessions.
-    const bool allowed = command != nullptr
-                             ? may_run(iq.from, *command)
-                             : may(account_id(iq.from), command::Permission::view);
+    const bool allowed = command != nullptr ? may_run(iq.from, *command)
+                                            : may(account_id(iq.from), command::Permission::view);
     if (!allowed) {
       responder->error(Error{Code::forbidden,
                              iq.from.bare().text() + " is not an operator of this agent",
@@ -185,8 +184,7 @@ struct AdhocCommands::Impl : std::enable_shared_from_this<Impl> {
     }
     auto values = entered_values(iq.payload);
     if (!values) {
-      responder->error(
-          command_error("modify", "bad-request", "bad-payload", values.error().text));
+      responder->error(command_error("modify", "bad-request", "bad-payload", values.error().text));
       return;
     }
     const bool submitted = iq.payload.child("x", kDataFormsNamespace) != nullptr;

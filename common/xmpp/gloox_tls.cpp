@@ -26,7 +26,8 @@ bool GlooxTls::encrypt(const std::string& data) {
 
 int GlooxTls::decrypt(const std::string& data) {
   if (!active_) return 0;
-  // Each of the handler's functions may end the connection and call cleanup(), which clears active_.
+  // Each of the handler's functions may end the connection and call cleanup(), which clears
+  // active_.
   std::string plaintext;
   const Result<void> fed = engine_->feed(data, plaintext);
   flush();

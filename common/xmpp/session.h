@@ -12,8 +12,8 @@
 
 #include "common/core/element.h"
 #include "common/core/error.h"
-#include "common/xmpp/jid.h"
 #include "common/net/broker.h"
+#include "common/xmpp/jid.h"
 
 namespace tenet::xmpp {
 

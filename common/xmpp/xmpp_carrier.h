@@ -1,5 +1,5 @@
-// XMPP as a carrier: requests are IQs, presence is directed presence, operators use ad-hoc commands.
-// A peer's name is its JID. Reports the connection to the log and to systemd.
+// XMPP as a carrier: requests are IQs, presence is directed presence, operators use ad-hoc
+// commands. A peer's name is its JID. Reports the connection to the log and to systemd.
 #pragma once
 
 #include <asio/io_context.hpp>
@@ -16,7 +16,8 @@ namespace tenet::xmpp {
 struct XmppCarrierOptions {
   SessionOptions session;
   std::string peer_kind;  // of watched peers, for the log: "device", "server"
-  std::string accepted;   // what accept_from() names, for the others: "a server agent of this device"
+  std::string
+      accepted;  // what accept_from() names, for the others: "a server agent of this device"
 };
 
 class XmppCarrier : public carrier::Carrier {

@@ -91,8 +91,8 @@ class DeviceState {
   const std::map<Vnid, Error>& unenforced() const { return unenforced_; }
   // No change that can be rolled back.
   void set_unenforced(std::map<Vnid, Error> networks);
-  // What is reported to servers as in force. That of an unenforced network equals no policy's, so that
-  // they notice, and ask for the policy again. Precondition: there is such a network.
+  // What is reported to servers as in force. That of an unenforced network equals no policy's, so
+  // that they notice, and ask for the policy again. Precondition: there is such a network.
   PolicyStamp stamp(Vnid vnid) const;
 
   // ---- changing: each is journalled

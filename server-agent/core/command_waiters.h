@@ -8,8 +8,8 @@
 //             and mark_all() make those ready that wait for it, wake() makes one ready.
 // take_ready() hands out the ready ones and makes them plain open again. The caller looks at
 // each: if a target is still pending it stays open, else it is answered and end() removes it. Its
-// deadline does the same, whatever is pending. Commands that wait until devices are synchronized are
-// always ready, since no key says when that is so.
+// deadline does the same, whatever is pending. Commands that wait until devices are synchronized
+// are always ready, since no key says when that is so.
 #pragma once
 
 #include <cstdint>
@@ -45,8 +45,8 @@ struct PendingCommand {
   Source source = Source::operators;
   std::vector<WaitTarget> targets = {};
   std::set<DeviceName> synchronizing = {};
-  std::vector<Undo> undo = {};                  // to be called from the last to the first
-  std::optional<MigrateIn> migration = {};      // waits for its source's answer
+  std::vector<Undo> undo = {};              // to be called from the last to the first
+  std::optional<MigrateIn> migration = {};  // waits for its source's answer
 };
 
 class CommandWaiters {

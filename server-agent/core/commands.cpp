@@ -171,8 +171,7 @@ Result<void> ServerCore::check_mac(Vnid vnid, const Vm& vm,
   return fail(Code::vm_conflict,
               "the MAC " + vm.mac.text() + " belongs to VM " + taken->vm + " of network " +
                   taken->vnid.text(),
-              {.entry = "mac " + vm.mac.text(),
-               .against = "vm " + text(*taken)});
+              {.entry = "mac " + vm.mac.text(), .against = "vm " + text(*taken)});
 }
 
 Result<void> ServerCore::place_vm(CommandId id, Vnid vnid, const PlacedVm& vm, bool may_exist) {
@@ -225,10 +224,10 @@ Result<void> ServerCore::run(CommandId id, const CreateVm& command) {
   auto devices =
       known_devices(command.devices.empty() ? network->devices.names() : command.devices);
   if (!devices) return fail(devices.error());
-  return place_vm(id, command.vnid, {.vm = std::make_shared<const Vm>(*vm),
-                                       .devices = *devices,
-                                       .source = source_of_command(id)},
-                  false);
+  return place_vm(
+      id, command.vnid,
+      {.vm = std::make_shared<const Vm>(*vm), .devices = *devices, .source = source_of_command(id)},
+      false);
 }
 
 Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
@@ -251,8 +250,10 @@ Result<void> ServerCore::run(CommandId id, const ActivateVm& command) {
     if (!newer) return fail(newer.error());
     if (*newer) {
       change_policy(id, command.policy);
-      // It reaches devices that do not have the VM, and is rolled back only if none of all takes it.
-      for (const Receipt& r : receipts({command.vnid})) retry_and_wait(id, {r.device}, {command.vnid});
+      // It reaches devices that do not have the VM, and is rolled back only if none of all takes
+      // it.
+      for (const Receipt& r : receipts({command.vnid}))
+        retry_and_wait(id, {r.device}, {command.vnid});
     } else {
       wait_for(id, placed.devices, {command.vnid});
     }
@@ -302,9 +303,8 @@ Result<void> ServerCore::run(CommandId id, const MigrateIn& command) {
     // The VM carries the claim, so that the policy goes just where the VM goes.
     if (auto made = create_network(id, policy, *devices, false); !made) return made;
   }
-  PlacedVm placed{.vm = std::make_shared<const Vm>(*vm),
-                  .devices = *devices,
-                  .source = source_of_command(id)};
+  PlacedVm placed{
+      .vm = std::make_shared<const Vm>(*vm), .devices = *devices, .source = source_of_command(id)};
   if (command.from && !placed.devices.empty()) {
     placed.takeover = std::make_shared<const Takeover>(Takeover{*command.from, placed.devices});
   }

@@ -21,8 +21,8 @@ const PlacedVm* Desired::find(Vnid vnid, std::string_view vm) const {
   return network->vms.find(vm);
 }
 
-std::optional<MemberKey> Desired::mac_conflict(
-    Vnid vnid, const VmId& vm, const Mac& mac, const std::set<DeviceName>& devices) const {
+std::optional<MemberKey> Desired::mac_conflict(Vnid vnid, const VmId& vm, const Mac& mac,
+                                               const std::set<DeviceName>& devices) const {
   const auto [first, last] = macs_.equal_range(mac);
   for (auto it = first; it != last; ++it) {
     const auto& [other_vnid, other_vm] = *it;

@@ -9,8 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
-#include "common/core/peer_id.h"
 #include "common/core/member_key.h"
+#include "common/core/peer_id.h"
 #include "common/core/policy.h"
 #include "common/core/vm_set.h"
 #include "server-agent/core/device_set.h"
@@ -18,9 +18,9 @@
 
 namespace tenet::server {
 
-// The server that a VM migrates away from, and the devices that have not taken it over yet. A device
-// that is asked once more after it has would take the VM back from where it migrated to later
-// (law 3).
+// The server that a VM migrates away from, and the devices that have not taken it over yet. A
+// device that is asked once more after it has would take the VM back from where it migrated to
+// later (law 3).
 struct Takeover {
   PeerId from;
   DeviceSet devices;  // never empty
@@ -65,7 +65,7 @@ class Desired {
   const PlacedVm* find(Vnid vnid, std::string_view vm) const;
   // The VM of that MAC that shares a device or the VNID with the one to come, if any.
   std::optional<MemberKey> mac_conflict(Vnid vnid, const VmId& vm, const Mac& mac,
-                                                    const std::set<DeviceName>& devices) const;
+                                        const std::set<DeviceName>& devices) const;
 
   void put_network(Vnid vnid, PolicyPtr policy, DeviceSet devices, std::set<DeviceName> announced,
                    Source source = Source::operators);

@@ -44,7 +44,8 @@ class InFlight {
 
   std::deque<SentBatch> batches_;
   std::vector<Operation> unknown_;
-  std::map<MemberKey, std::size_t> keys_;  // counts, never zero; one can be sent and unknown at once
+  std::map<MemberKey, std::size_t>
+      keys_;  // counts, never zero; one can be sent and unknown at once
   std::map<Vnid, Count> vnids_;
 };
 

@@ -13,8 +13,12 @@ MemberKey key_of(const Operation& operation) {
                         [](const PolicySync& o) { return MemberKey{o.policy->vnid()}; },
                         [](const PolicyUpdate& o) { return MemberKey{o.policy->vnid()}; },
                         [](const PolicyWithdraw& o) { return MemberKey{o.vnid}; },
-                        [](const Associate& o) { return MemberKey{o.vnid, o.vm->id}; },
-                        [](const Dissociate& o) { return MemberKey{o.vnid, o.vm}; },
+                        [](const Associate& o) {
+                          return MemberKey{o.vnid, o.vm->id};
+                        },
+                        [](const Dissociate& o) {
+                          return MemberKey{o.vnid, o.vm};
+                        },
                     },
                     operation);
 }

@@ -34,7 +34,8 @@ void ServerCore::set_devices(const std::vector<DeviceName>& devices) {
     return std::find(devices.begin(), devices.end(), link.first) == devices.end();
   });
   for (const DeviceName& device : devices) {
-    if (!links_.contains(device)) links_.try_emplace(device, device, assumed_view(desired_, device));
+    if (!links_.contains(device))
+      links_.try_emplace(device, device, assumed_view(desired_, device));
   }
 }
 
@@ -274,8 +275,8 @@ void ServerCore::store_network(Vnid vnid) {
   const Network* network = desired_.find(vnid);
   auto& row = effects_.store.networks[vnid];
   row.reset();
-  if (network != nullptr) row = {network->policy, network->devices, network->announced,
-                               network->source};
+  if (network != nullptr)
+    row = {network->policy, network->devices, network->announced, network->source};
 }
 
 void ServerCore::put_policy(Vnid vnid, const PolicyPtr& policy) {

@@ -44,8 +44,8 @@ class ServerCore {
                      WallTime now);
   void device_timer_expired(const DeviceName& device, std::uint64_t token);
   void peer_answer(CommandId id, const Result<NetworkAnswer>& answer);
-  // The configuration changed. A device that it no longer names gets no more messages, and keeps what
-  // it has.
+  // The configuration changed. A device that it no longer names gets no more messages, and keeps
+  // what it has.
   void set_devices(const std::vector<DeviceName>& devices);
   ServerEffects take();
 

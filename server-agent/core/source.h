@@ -1,5 +1,5 @@
-// Who asks a server agent for networks and VMs. Each of them remembers its source, in the store too,
-// so that a source that compares what it wants with what is there touches its own only.
+// Who asks a server agent for networks and VMs. Each of them remembers its source, in the store
+// too, so that a source that compares what it wants with what is there touches its own only.
 #pragma once
 
 #include <array>

@@ -48,8 +48,9 @@ std::span<const std::string_view> migrations() {
                                         store::add_checksums(kNetworkWithoutSource) +
                                         store::add_checksums(kVmWithoutSource);
   // All that was wanted before came from operators.
-  static const std::string kSources = store::add_column(kNetworkWithoutSource, kNetwork, "'operators'") +
-                                      store::add_column(kVmWithoutSource, kVm, "'operators'");
+  static const std::string kSources =
+      store::add_column(kNetworkWithoutSource, kNetwork, "'operators'") +
+      store::add_column(kVmWithoutSource, kVm, "'operators'");
   static const std::array<std::string_view, 3> kAll{kFirstMigration, kChecksums, kSources};
   return kAll;
 }
@@ -68,19 +69,6 @@ std::string devices_column(const std::set<DeviceName>& devices) {
   return out;
 }
 
-PeerId read_peer(std::string_view text) {
-  if (text.empty()) throw DamageError("a row is damaged: the name of a peer is empty");
-  return PeerId(std::string(text));
-}
-
-std::set<DeviceName> read_devices(const Statement& row, int column) {
-  std::set<DeviceName> out;
-  const std::string text = row.text(column);
-  if (text.empty()) return out;
-  for (const std::string_view line : split(text, '\n')) out.insert(read_peer(line));
-  return out;
-}
-
 Source read_source(const Statement& row, int column) {
   const std::string name = row.text(column);
   const auto source = source_of(name);
@@ -91,9 +79,25 @@ Source read_source(const Statement& row, int column) {
 }  // namespace
 
 struct ServerStore::Impl {
-  explicit Impl(const std::string& path) : database(path, migrations()) {}
+  Impl(const std::string& path, PeerParser parser)
+      : database(path, migrations()), parse_peer(parser) {}
+
+  PeerId read_peer(std::string_view text) const {
+    const auto peer = parse_peer(text);
+    if (!peer) throw DamageError("a row is damaged: " + peer.error().text);
+    return *peer;
+  }
+
+  std::set<DeviceName> read_devices(const Statement& row, int column) const {
+    std::set<DeviceName> out;
+    const std::string text = row.text(column);
+    if (text.empty()) return out;
+    for (const std::string_view line : split(text, '\n')) out.insert(read_peer(line));
+    return out;
+  }
 
   Database database;
+  PeerParser parse_peer;
   Statement put_network = database.prepare(
       "INSERT INTO network " + store::checked_values(kNetwork) +
       " ON CONFLICT(vnid) DO UPDATE SET document=excluded.document, devices=excluded.devices,"
@@ -172,9 +176,9 @@ ServerStore::ServerStore(ServerStore&&) noexcept = default;
 ServerStore& ServerStore::operator=(ServerStore&&) noexcept = default;
 ServerStore::~ServerStore() = default;
 
-Result<ServerStore> ServerStore::open(const std::string& path) {
+Result<ServerStore> ServerStore::open(const std::string& path, PeerParser parse_peer) {
   try {
-    return ServerStore(std::make_unique<Impl>(path));
+    return ServerStore(std::make_unique<Impl>(path, parse_peer));
   } catch (const StoreError& error) {
     return fail(to_error(error, path));
   }

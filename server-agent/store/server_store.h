@@ -14,8 +14,9 @@ namespace tenet::server {
 
 class ServerStore : public DesiredStore {
  public:
-  // Opens or makes the file. Errors: io, naming the file.
-  static Result<ServerStore> open(const std::string& path);
+  // Opens or makes the file. `parse_peer` reads the names of devices and servers in it. Errors: io,
+  // naming the file.
+  static Result<ServerStore> open(const std::string& path, PeerParser parse_peer);
   ServerStore(ServerStore&&) noexcept;
   ServerStore& operator=(ServerStore&&) noexcept;
   ~ServerStore() override;

@@ -1,6 +1,7 @@
 // A damaged store of a server agent: it is refused with a reason, or what it gives holds no policy
 // that nobody wanted, and goes on working.
 #include "server-agent/store/server_store.h"
+#include "common/xmpp/jid.h"
 
 #include <array>
 
@@ -63,7 +64,7 @@ struct Story {
 
   Story() {
     {
-      auto store = ServerStore::open(path.text());
+      auto store = ServerStore::open(path.text(), xmpp::parse_peer);
       require(store.has_value(), "a new store opens");
       require(store->next_epoch(1'000).has_value() && store->write(stored), "a new store works");
       crashed = path.get();
@@ -124,7 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Choices choices(text_of(data, size));
   story.path.put(choices.below(2) == 0 ? story.ended : story.crashed);
   damage(choices, story.path, kMigrations, kColumns);
-  auto store = ServerStore::open(story.path.text());
+  auto store = ServerStore::open(story.path.text(), tenet::xmpp::parse_peer);
   if (!store) {
     check_error(store.error(), story.path);
     return 0;

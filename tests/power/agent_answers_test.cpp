@@ -2,6 +2,7 @@
 // answer is what a broker hears; the disk fails, or loses its power as soon as the answer is heard.
 #include <gtest/gtest.h>
 
+#include "common/xmpp/jid.h"
 #include "device-agent/datapath/record/record_driver.h"
 #include "device-agent/device_agent.h"
 #include "server-agent/server_agent.h"
@@ -128,7 +129,7 @@ class ServerAnswersTest : public AgentAnswersTest {
     config.xmpp = session();
     config.operators = {PeerId("admin@example.org")};
     config.state = path;
-    auto store = server::ServerStore::open(path).value();
+    auto store = server::ServerStore::open(path, xmpp::parse_peer).value();
     server::ServerOptions options;
     options.epoch = store.next_epoch(0).value();
     options.devices = {PeerId("switch@example.org/device-agent")};

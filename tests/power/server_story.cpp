@@ -1,4 +1,5 @@
 #include "tests/power/server_story.h"
+#include "common/xmpp/jid.h"
 
 #include <gtest/gtest.h>
 
@@ -90,7 +91,7 @@ ServerStory server_story(MemoryVfs& vfs, const std::string& path, std::uint64_t 
   for (server::CommandId id = 1; id <= commands; ++id) {
     if (!store || random.chance(8)) {
       store.reset();  // the lock of the old one
-      auto opened = ServerStore::open(path);
+      auto opened = ServerStore::open(path, xmpp::parse_peer);
       if (!opened) {
         ADD_FAILURE() << opened.error().text;
         return out;
@@ -121,7 +122,7 @@ namespace {
 
 ReopenedServer reopen(std::optional<ServerStore>& store, const std::string& path,
                       std::optional<ServerCore>& core) {
-  auto opened = ServerStore::open(path);
+  auto opened = ServerStore::open(path, xmpp::parse_peer);
   if (!opened) return {"error: " + opened.error().text};
   store.emplace(*std::move(opened));
   const auto epoch = store->next_epoch(0);

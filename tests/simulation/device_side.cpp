@@ -24,7 +24,7 @@ const Batch* batch_of(const ServerRequest& request) {
 
 // The operations of the batches that were done, with who wanted them.
 std::vector<std::pair<PeerId, Operation>> done(const std::vector<ServerRequest>& requests,
-                                                    const std::vector<Result<Answer>>& answers) {
+                                               const std::vector<Result<Answer>>& answers) {
   std::vector<std::pair<PeerId, Operation>> out;
   for (std::size_t r = 0; r < requests.size(); ++r) {
     const Batch* batch = batch_of(requests[r]);

@@ -207,7 +207,8 @@ std::string broken_invariant(const device::DeviceCore& core) {
     if (network.claims.empty()) return "law 7: nobody claims " + vnid.text();
     if (network.intents != network.policy->compile()) return "stale intents of " + vnid.text();
     for (const auto& claim : network.claims) {
-      if (!core.view(claim).contains(vnid)) return claim.text() + " does not see its " + vnid.text();
+      if (!core.view(claim).contains(vnid))
+        return claim.text() + " does not see its " + vnid.text();
     }
     if (const auto* segment = find_intent<Segment>(network.intents)) {
       if (!segments.emplace(segment->vni, vnid).second) return "two VNIDs share a VNI";
@@ -235,7 +236,8 @@ std::string broken_invariant(const device::DeviceCore& core) {
       if (!core.networks().contains(vnid)) return name.text() + " has VMs without a policy";
       for (const VmPtr& vm : own.vms) reservations += vm->reserve ? 1 : 0;
     }
-    if (reservations != server.reservations) return "wrong number of reservations of " + name.text();
+    if (reservations != server.reservations)
+      return "wrong number of reservations of " + name.text();
   }
   const auto expected = usage.rows(core.options().capacity);
   const auto counted = core.usage();

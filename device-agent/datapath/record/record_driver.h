@@ -1,5 +1,5 @@
-// A driver that enforces nothing: it keeps the intents in memory, and in a file if one is configured.
-// For trying Tenet out, for tests, and as the model of a driver.
+// A driver that enforces nothing: it keeps the intents in memory, and in a file if one is
+// configured. For trying Tenet out, for tests, and as the model of a driver.
 #pragma once
 
 #include <string>

@@ -175,8 +175,8 @@ void DeviceLink::batch_answer(const Result<Answer>& answer, LinkContext& context
   taken_over_.insert(taken_over_.end(), outcome.taken_over.begin(), outcome.taken_over.end());
   report_refusals(outcome, context);
   if (outcome.out_of_step) {
-    resync_or_back_off(
-        {Code::unknown_vnid, "the device lacks a policy that it had acknowledged"}, context);
+    resync_or_back_off({Code::unknown_vnid, "the device lacks a policy that it had acknowledged"},
+                       context);
     return;
   }
   failures_ = outcome.stuck ? failures_ : 0;

@@ -2,9 +2,10 @@
 //
 // Phases, and what holds in each:
 //   offline    no request is out. Outcomes of earlier batches are unknown.
-//   greeting   one request is out, the hello; `diff_` begins from what the device is assumed to have.
-//   comparing  one request is out, a question about digests; `diff_` narrows down what differs.
-//   live       `acknowledged_` is what the device has, but for what is in flight. Up to kWindow
+//   greeting   one request is out, the hello; `diff_` begins from what the device is assumed to
+//   have. comparing  one request is out, a question about digests; `diff_` narrows down what
+//   differs. live       `acknowledged_` is what the device has, but for what is in flight. Up to
+//   kWindow
 //              batches are out, or one end mark if nothing is left to send. After the end mark's
 //              answer the device is synchronized until something changes.
 //   waiting    no request counts; a pause runs, and a new greeting follows.
@@ -12,7 +13,8 @@
 // available() leads from any phase to greeting; unavailable() to offline; a failure from greeting,
 // comparing or live to waiting, or once to greeting if only the comparison has to be repeated.
 // `expected_` is the token of the one answer or pause that matters in greeting, comparing and
-// waiting, and of the end mark in live; answers with other tokens are of a conversation that is over.
+// waiting, and of the end mark in live; answers with other tokens are of a conversation that is
+// over.
 #pragma once
 
 #include <chrono>
@@ -83,8 +85,7 @@ class DeviceLink {
   std::vector<MemberKey> take_taken_over() { return std::exchange(taken_over_, {}); }
 
   // `why`, if it is there, takes the reason.
-  ApplyStatus status(const MemberKey& key, const Desired& desired,
-                     std::optional<Error>* why) const;
+  ApplyStatus status(const MemberKey& key, const Desired& desired, std::optional<Error>* why) const;
   // True if the key is pending and a status change will follow.
   bool awaits_change(const MemberKey& key) const {
     return phase_ != Phase::offline && outbox_.moving(key);

@@ -34,8 +34,8 @@ class Outbox {
   explicit Outbox(DeviceName device) : device_(std::move(device)) {}
 
   void mark_dirty(const MemberKey& key) { dirty_.insert(key); }
-  // The device's state is known exactly: everything wanted or acknowledged is compared anew, and all
-  // that was refused is tried again.
+  // The device's state is known exactly: everything wanted or acknowledged is compared anew, and
+  // all that was refused is tried again.
   void reset(const Desired& desired, const DeviceView& acknowledged);
   // An operator asks once more: what was refused of that key, or of its policy, is dirty again.
   void retry(const MemberKey& key);

@@ -37,8 +37,7 @@ class Status {
     if (same(has, vm->vm) && !vm->taken_from(link_.device)) return ApplyStatus::enforced;
     if (is_refused(key, nullptr, vm->vm)) return ApplyStatus::refused;
     // A VM that is wanted has its network.
-    if (network == nullptr &&
-        is_refused({key.vnid}, desired_.find(key.vnid)->policy, nullptr)) {
+    if (network == nullptr && is_refused({key.vnid}, desired_.find(key.vnid)->policy, nullptr)) {
       return ApplyStatus::refused;
     }
     return open();

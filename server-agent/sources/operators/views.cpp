@@ -27,14 +27,15 @@ std::optional<Note> note_of(const Receipt& r) {
     case ApplyStatus::enforced:
       return std::nullopt;
     case ApplyStatus::refused:
-      return Note{Severity::error, r.device.text() + " refused " + r.object + ": " + detail(r.error)};
+      return Note{Severity::error,
+                  r.device.text() + " refused " + r.object + ": " + detail(r.error)};
     case ApplyStatus::superseded:
       return Note{Severity::warning, r.object + " was changed by a later command"};
     default:
       return Note{Severity::warning, r.device.text() + ": " + r.object + " is " +
-                              std::string(status_name(r.status)) +
-                              "; it is delivered as soon as the device answers" +
-                              (r.error ? " (" + detail(r.error) + ")" : "")};
+                                         std::string(status_name(r.status)) +
+                                         "; it is delivered as soon as the device answers" +
+                                         (r.error ? " (" + detail(r.error) + ")" : "")};
   }
 }
 
@@ -57,8 +58,7 @@ Output receipt_view(const std::string& title, CommandResult result) {
   std::size_t enforced = 0;
   std::size_t unlisted = 0;
   for (const Receipt& r : result.receipts) {
-    out.rows.push_back(
-        {r.device, r.object, std::string(status_name(r.status)), detail(r.error)});
+    out.rows.push_back({r.device, r.object, std::string(status_name(r.status)), detail(r.error)});
     if (r.status == ApplyStatus::enforced) ++enforced;
     auto note = note_of(r);
     if (note && out.notes.size() < kMaxNotes) {
@@ -71,13 +71,12 @@ Output receipt_view(const std::string& title, CommandResult result) {
     out.notes.push_back({Severity::warning, counted(unlisted, "more device") + " without it"});
   }
   if (result.rolled_back) {
-    out.notes.push_back(
-        {Severity::error, "every device refused it: the change is rolled back"});
+    out.notes.push_back({Severity::error, "every device refused it: the change is rolled back"});
   } else if (enforced == result.receipts.size()) {
-    out.notes.push_back({Severity::info, result.receipts.empty()
-                                             ? "done; no device is concerned"
-                                             : "done: durable and enforced on " +
-                                                   counted(enforced, "device")});
+    out.notes.push_back(
+        {Severity::info, result.receipts.empty()
+                             ? "done; no device is concerned"
+                             : "done: durable and enforced on " + counted(enforced, "device")});
   }
   return out;
 }
@@ -86,10 +85,11 @@ Result<Output> network_view(const ServerCore& core, const Input& in) {
   const auto filter = command::read_vnid_filter(in);
   if (!filter) return fail(filter.error());
   Output out{"Networks",
-                    {"vnid", "revision", "vms", "device", "state", "enforced", "since", "detail"}};
+             {"vnid", "revision", "vms", "device", "state", "enforced", "since", "detail"}};
   for (const auto& [vnid, network] : core.desired().networks()) {
     if (*filter && **filter != vnid) continue;
-    const auto row = [&, &vnid = vnid, &network = network](const PeerId& device, std::string_view state,
+    const auto row = [&, &vnid = vnid, &network = network](
+                         const PeerId& device, std::string_view state,
                          const std::optional<Enforcement>& enforced, std::string why) {
       out.rows.push_back({vnid.text(), network.policy->revision(),
                           std::uint64_t{network.vms.size()}, device, std::string(state),
@@ -98,8 +98,7 @@ Result<Output> network_view(const ServerCore& core, const Input& in) {
     };
     const std::vector<Receipt> receipts = core.receipts({vnid});
     for (const Receipt& r : receipts) {
-      row(r.device, status_name(r.status), enforcement_on(core, r.device, vnid),
-          detail(r.error));
+      row(r.device, status_name(r.status), enforcement_on(core, r.device, vnid), detail(r.error));
     }
     if (receipts.empty()) row({}, "defined", std::nullopt, "no device has it: it has no VM");
   }
@@ -109,8 +108,7 @@ Result<Output> network_view(const ServerCore& core, const Input& in) {
 Result<Output> vm_view(const ServerCore& core, const Input& in) {
   const auto filter = command::read_vnid_filter(in);
   if (!filter) return fail(filter.error());
-  Output out{"VMs",
-                    {"vnid", "vm", "mac", "ip", "port", "state", "device", "delivery", "detail"}};
+  Output out{"VMs", {"vnid", "vm", "mac", "ip", "port", "state", "device", "delivery", "detail"}};
   for (const auto& [vnid, network] : core.desired().networks()) {
     if (*filter && **filter != vnid) continue;
     for (const PlacedVm& placed : network.vms) {
@@ -126,15 +124,13 @@ Result<Output> vm_view(const ServerCore& core, const Input& in) {
 }
 
 Result<Output> device_view(const ServerCore& core, const Input&) {
-  Output out{"Devices",
-                    {"device", "state", "networks", "vms", "pending", "refused", "detail"}};
+  Output out{"Devices", {"device", "state", "networks", "vms", "pending", "refused", "detail"}};
   for (const auto& [device, link] : core.links()) {
     std::uint64_t vms = 0;
     for (const auto& [vnid, network] : link.acknowledged()) vms += network.vms.size();
-    out.rows.push_back({device, std::string(link.state()),
-                        std::uint64_t{link.acknowledged().size()}, vms,
-                        std::uint64_t{link.pending()}, std::uint64_t{link.refused()},
-                        detail(link.error())});
+    out.rows.push_back(
+        {device, std::string(link.state()), std::uint64_t{link.acknowledged().size()}, vms,
+         std::uint64_t{link.pending()}, std::uint64_t{link.refused()}, detail(link.error())});
   }
   return out;
 }

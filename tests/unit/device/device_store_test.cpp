@@ -46,8 +46,8 @@ class DeviceStoreTest : public ::testing::Test {
   void fill() {
     DeviceCore core(generous());
     ASSERT_TRUE(core.batch(
-        PeerId("a@x"), {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}},
-        kStart));
+        PeerId("a@x"),
+        {{1, 1}, {PolicySync{policy(Vnid(4096), 1)}, Associate{Vnid(4096), vm("v1", 1)}}}, kStart));
     DeviceStore store = open();
     ASSERT_TRUE(store.write(core.changes()));
     ASSERT_TRUE(store.commit());

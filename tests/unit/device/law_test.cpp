@@ -113,7 +113,8 @@ TEST_F(LawTest, Law2_RefusedForAMacOrAVmOfSomebodyElse) {
           {.entry = "vm 4096/v2", .against = "vm 4096/v1 of server " + kA.text()});
   done(kB, PolicySync{policy(kOther, 1)});
   refused(kB, Associate{kOther, vm("v1", 1)}, Code::vm_conflict, {.against = "vm 4096/v1"});
-  refused(kB, Associate{kNet, vm("v1", 1)}, Code::vm_conflict, {.against = "of server " + kA.text()});
+  refused(kB, Associate{kNet, vm("v1", 1)}, Code::vm_conflict,
+          {.against = "of server " + kA.text()});
   Associate wrong_source{kNet, vm("v1", 1)};
   wrong_source.from = servers()[2];
   refused(kB, wrong_source, Code::vm_conflict, {.against = "of server " + kA.text()});

@@ -2,8 +2,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/protocol/codec.h"
-#include "common/xmpp/jid.h"
 #include "common/protocol/xml_text.h"
+#include "common/xmpp/jid.h"
 #include "tests/support/generators.h"
 
 namespace tenet::protocol {
@@ -32,7 +32,8 @@ Batch batch_of(std::size_t operations, Sequence sequence = {1, 1}) {
 RC_GTEST_PROP(AnswerCodec, TheAnswerToABatchIsTheSameAfterTheWire, ()) {
   const auto count = *rc::gen::inRange<std::size_t>(1, 40);
   const BatchAnswer answer{*any_sequence(), *any_results(count)};
-  const auto read = parse_answer(sent(to_element(answer)), batch_of(count, answer.sequence), xmpp::parse_peer);
+  const auto read =
+      parse_answer(sent(to_element(answer)), batch_of(count, answer.sequence), xmpp::parse_peer);
   RC_ASSERT(read.has_value());
   RC_ASSERT(std::get<BatchAnswer>(*read).sequence == answer.sequence);
   RC_ASSERT(std::get<BatchAnswer>(*read).results == answer.results);
@@ -41,7 +42,8 @@ RC_GTEST_PROP(AnswerCodec, TheAnswerToABatchIsTheSameAfterTheWire, ()) {
 RC_GTEST_PROP(AnswerCodec, RootsAreTheSameAfterTheWire, ()) {
   const Sha256 root = *any_digest();
   const auto hello = parse_answer(sent(to_element(HelloAnswer{root})), Hello{}, xmpp::parse_peer);
-  const auto synced = parse_answer(sent(to_element(SyncedAnswer{root})), Synced{}, xmpp::parse_peer);
+  const auto synced =
+      parse_answer(sent(to_element(SyncedAnswer{root})), Synced{}, xmpp::parse_peer);
   RC_ASSERT(hello.has_value());
   RC_ASSERT(synced.has_value());
   RC_ASSERT(std::get<HelloAnswer>(*hello).root == root);
@@ -230,11 +232,14 @@ TEST(AnswerCodec, HoweverMuchIsRefusedTheAnswerStaysBelow48KiB) {
   }
   const Element element = to_element(sent);
   EXPECT_LT(canonical_text(element).size(), 48U * 1024);
-  const auto read = parse_answer(element, [] {
-    Batch request = batch_of(512);
-    request.sequence = {1, 1};
-    return request;
-  }(), xmpp::parse_peer);
+  const auto read = parse_answer(
+      element,
+      [] {
+        Batch request = batch_of(512);
+        request.sequence = {1, 1};
+        return request;
+      }(),
+      xmpp::parse_peer);
   ASSERT_TRUE(read.has_value());
   for (const OperationResult& result : std::get<BatchAnswer>(*read).results) {
     ASSERT_TRUE(result.has_value());

@@ -2,8 +2,8 @@
 #include <rapidcheck/gtest.h>
 
 #include "common/protocol/codec.h"
-#include "common/xmpp/jid.h"
 #include "common/protocol/xml_text.h"
+#include "common/xmpp/jid.h"
 #include "tests/support/generators.h"
 
 namespace tenet::protocol {

@@ -1,5 +1,6 @@
 // The server's store on real files.
 #include "server-agent/store/server_store.h"
+#include "common/xmpp/jid.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -25,7 +26,7 @@ class ServerStoreTest : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder); }
 
   ServerStore open() {
-    auto store = ServerStore::open(path);
+    auto store = ServerStore::open(path, xmpp::parse_peer);
     EXPECT_TRUE(store.has_value()) << store.error().text;
     return *std::move(store);
   }
@@ -137,7 +138,7 @@ TEST_F(ServerStoreTest, Law3_AnEpochThatStaysInTheLogIsNotBegunWith) {
 
 TEST_F(ServerStoreTest, ASecondOpenerIsRefused) {
   const ServerStore first = open();
-  const auto second = ServerStore::open(path);
+  const auto second = ServerStore::open(path, xmpp::parse_peer);
   ASSERT_FALSE(second.has_value());
   EXPECT_NE(second.error().text.find(path), std::string::npos);
 }

@@ -57,7 +57,8 @@ RC_GTEST_PROP(DataForm, AFormIsTheSameAfterTheWire, ()) {
     for (std::size_t i = 0; i < columns; ++i) form.items.back().push_back(maybe_text());
   }
 
-  const auto element = protocol::parse_xml(protocol::format_xml(to_element(form), protocol::XmlLayout::one_line));
+  const auto element =
+      protocol::parse_xml(protocol::format_xml(to_element(form), protocol::XmlLayout::one_line));
   RC_ASSERT(element.has_value());
   const auto read = parse_form(*element);
   RC_ASSERT(read.has_value());
@@ -70,7 +71,8 @@ RC_GTEST_PROP(DataForm, AFormIsTheSameAfterTheWire, ()) {
 }
 
 Result<Form> form_of(const std::string& inside) {
-  const auto element = protocol::parse_xml("<x xmlns='jabber:x:data' type='submit'>" + inside + "</x>");
+  const auto element =
+      protocol::parse_xml("<x xmlns='jabber:x:data' type='submit'>" + inside + "</x>");
   if (!element) return fail(element.error());
   return parse_form(*element);
 }
