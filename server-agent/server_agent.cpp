@@ -200,8 +200,8 @@ void ServerAgent::perform(const Timer& timer) {
       if (const auto* command = std::get_if<CommandId>(&what)) {
         if (open_.contains(*command)) core.command_deadline(*command);
       } else {
-        const DeviceTimer& timer = std::get<DeviceTimer>(what);
-        core.device_timer_expired(timer.device, timer.token);
+        const DeviceTimer& due = std::get<DeviceTimer>(what);
+        core.device_timer_expired(due.device, due.token);
       }
     });
   });

@@ -166,7 +166,7 @@ class DeafDevice(SystemTest):
         to_deaf = [m for m in to_deaf if m.receiver.startswith("switch1@")]
         self.assertLess(len(to_deaf), 8, [m.name for m in to_deaf])
         self.net.agents["server1"].wait_log(
-            "conversation with a device failed and begins again device=switch1@.* reason=.*timeout.* pause=1000ms"
+            "conversation with a device failed, it begins again after a pause device=switch1@.* reason=.*timeout.* pause=1000ms"
         )
         deaf.resume()
         self.net.wait_ready(60)
