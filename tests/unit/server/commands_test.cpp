@@ -274,5 +274,16 @@ TEST_F(CommandsTest, DevicesMayComeAndGoWithTheConfiguration) {
   EXPECT_EQ(talk.core.links().at(kTwo).state(), "synchronized");
 }
 
+TEST_F(CommandsTest, ACommandThatALaterOneReplacedIsSuperseded) {
+  enforced(CreateNetwork{policy(kNet, 1)});
+  const CommandId first = talk.post(ChangePolicy{policy(kNet, 2)});
+  const CommandId second = talk.post(ChangePolicy{policy(kNet, 3)});
+  talk.run();
+  ASSERT_TRUE(talk.answered(first));
+  ASSERT_TRUE(talk.answered(second));
+  EXPECT_EQ(talk.results.at(first).receipts.at(0).status, ApplyStatus::superseded);
+  EXPECT_EQ(talk.results.at(second).receipts.at(0).status, ApplyStatus::enforced);
+}
+
 }  // namespace
 }  // namespace tenet::server
