@@ -1,5 +1,4 @@
 #include "server-agent/server_agent.h"
-#include "common/xmpp/jid.h"
 
 #include <malloc.h>
 
@@ -8,6 +7,7 @@
 
 #include "common/observe/log.h"
 #include "common/runtime/reload.h"
+#include "common/xmpp/jid.h"
 #include "common/xmpp/xmpp_carrier.h"
 
 namespace tenet::server {

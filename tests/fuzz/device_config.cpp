@@ -1,7 +1,7 @@
 // The device agent's configuration: refused with every problem named, or a device runs on it.
 #include "device-agent/device_config.h"
-#include "common/xmpp/jid.h"
 
+#include "common/xmpp/jid.h"
 #include "tests/fuzz/target.h"
 #include "tests/support/small_world.h"
 

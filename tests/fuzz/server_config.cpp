@@ -1,7 +1,7 @@
 // The server agent's configuration: refused with every problem named, or an agent can run on it.
 #include "server-agent/server_config.h"
-#include "common/xmpp/jid.h"
 
+#include "common/xmpp/jid.h"
 #include "tests/fuzz/target.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

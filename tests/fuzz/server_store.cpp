@@ -1,10 +1,10 @@
 // A damaged store of a server agent: it is refused with a reason, or what it gives holds no policy
 // that nobody wanted, and goes on working.
 #include "server-agent/store/server_store.h"
-#include "common/xmpp/jid.h"
 
 #include <array>
 
+#include "common/xmpp/jid.h"
 #include "server-agent/core/server_core.h"
 #include "tests/fuzz/damage.h"
 #include "tests/support/small_world.h"

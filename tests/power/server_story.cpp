@@ -1,11 +1,11 @@
 #include "tests/power/server_story.h"
-#include "common/xmpp/jid.h"
 
 #include <gtest/gtest.h>
 
 #include <optional>
 
 #include "common/store/rows.h"
+#include "common/xmpp/jid.h"
 #include "server-agent/core/server_core.h"
 #include "server-agent/store/server_store.h"
 #include "tests/power/device_story.h"

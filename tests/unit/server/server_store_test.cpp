@@ -1,6 +1,5 @@
 // The server's store on real files.
 #include "server-agent/store/server_store.h"
-#include "common/xmpp/jid.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 
 #include "common/store/checked_table.h"
 #include "common/store/database.h"
+#include "common/xmpp/jid.h"
 #include "tests/support/small_world.h"
 
 namespace tenet::server {
